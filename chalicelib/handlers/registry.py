@@ -1,0 +1,126 @@
+"""Which function runs which job type.
+
+A handler's annotations are its contract: the payload's type is the schema that the API checks and the dashboard's form uses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar, get_type_hints
+from uuid import UUID
+
+import msgspec
+
+from chalicelib.backoff import Backoff, Exponential
+from chalicelib.errors import InvalidPayload, UnknownJobType
+from chalicelib.settings import Settings
+
+Encoded = bytes | msgspec.Raw
+
+
+class JobContext(Protocol):
+    """What a handler may know and do while its job runs."""
+
+    @property
+    def job_id(self) -> UUID: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def deadline(self) -> datetime: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]: ...
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Tell watchers how far the job is. fraction: 0 to 1. Cheap: call it as often as you like."""
+
+    def check_cancelled(self) -> None:
+        """Raises LeaseLost when another worker owns the job by now."""
+
+
+class JobType(msgspec.Struct, frozen=True, kw_only=True):
+    """A job type: its function, the shape of its payload, and its defaults."""
+
+    name: str
+    run: Callable[[Any, JobContext], object]
+    payload_type: Any
+    description: str
+    timeout: timedelta
+    max_attempts: int
+    backoff: Backoff
+
+    def decode(self, payload: Encoded) -> Any:
+        """The payload as its type. Raises InvalidPayload with the path of the fault."""
+        try:
+            return msgspec.json.decode(payload, type=self.payload_type)
+        except msgspec.ValidationError as fault:
+            raise InvalidPayload(self.name, str(fault)) from None
+
+    def json_schema(self) -> dict[str, Any]:
+        return msgspec.json.schema(self.payload_type)
+
+
+class Registry:
+    """Job types by name."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, JobType] = {}
+
+    def add(self, job_type: JobType) -> None:
+        if job_type.name in self._types:
+            raise ValueError(f"two handlers are called {job_type.name!r}")
+        self._types[job_type.name] = job_type
+
+    def get(self, name: str) -> JobType:
+        """Raises UnknownJobType."""
+        try:
+            return self._types[name]
+        except KeyError:
+            raise UnknownJobType(name, sorted(self._types)) from None
+
+    def all(self) -> Mapping[str, JobType]:
+        return self._types
+
+
+registry = Registry()
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+def job(
+    name: str,
+    *,
+    timeout: timedelta = timedelta(minutes=5),
+    max_attempts: int = 3,
+    backoff: Backoff | None = None,
+    into: Registry = registry,
+) -> Callable[[Callable[[P, JobContext], R]], Callable[[P, JobContext], R]]:
+    """Register a function as the handler of a job type.
+
+    Its first parameter's annotation is the payload's schema: a msgspec Struct, a dataclass, a TypedDict or any JSON type.
+    """
+
+    def register(run: Callable[[P, JobContext], R]) -> Callable[[P, JobContext], R]:
+        into.add(
+            JobType(
+                name=name,
+                run=run,
+                payload_type=_payload_type(run),
+                description=(run.__doc__ or "").strip(),
+                timeout=timeout,
+                max_attempts=max_attempts,
+                backoff=backoff or Exponential(),
+            )
+        )
+        return run
+
+    return register
+
+
+def _payload_type(run: Callable[..., object]) -> Any:
+    first = next(iter(run.__code__.co_varnames))
+    return get_type_hints(run).get(first, Any)

@@ -1,0 +1,37 @@
+"""The environment, read and checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from chalicelib.errors import MissingSettings
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between a laptop, a stage and a test."""
+
+    database_url: str
+    redis_url: str
+    websocket_endpoint: str  # where frames are posted; {api_id} and {stage} are filled in per connection
+    worker_function: str  # the Lambda that a submit wakes when no worker shows life; empty: none
+    allow_private_addresses: bool  # whether handlers may reach loopback and private networks; only the local stage does
+    database_timeout_seconds: float = 3.0
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Raises MissingSettings, naming all that is missing."""
+        missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not env.get(name)]
+        if missing:
+            raise MissingSettings(missing)
+        return cls(
+            database_url=env["DATABASE_URL"],
+            redis_url=env["REDIS_URL"],
+            websocket_endpoint=env.get("WEBSOCKET_ENDPOINT", _AWS_ENDPOINT),
+            worker_function=env.get("WORKER_FUNCTION", ""),
+            allow_private_addresses=env.get("ALLOW_PRIVATE_ADDRESSES") == "true",
+        )
+
+
+_AWS_ENDPOINT = "https://{api_id}.execute-api.amazonaws.com/{stage}"
