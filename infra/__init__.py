@@ -1,0 +1,1 @@
+"""What the system runs on: local/ on one computer, cloud/ on AWS."""
