@@ -4,6 +4,7 @@ SchedulerError
 ├─ InvalidInput          the caller sent a value we cannot accept
 │  ├─ InvalidPayload     the payload does not fit its job type
 │  └─ UnknownJobType     no handler is registered for this job_type
+├─ MalformedJson         the body is not JSON
 ├─ TooLarge              the caller sent more than we keep
 ├─ JobNotFound           no job has this id
 ├─ LeaseLost             another worker owns the job now
@@ -11,6 +12,7 @@ SchedulerError
 ├─ GatewayUnavailable    a frame could not be sent in time
 ├─ StoreUnavailable      Postgres cannot be reached now
 ├─ QueueUnavailable      Redis cannot be reached now
+├─ WorkerUnreachable     the worker function could not be invoked
 ├─ MissingSettings       the environment lacks what we need to start
 └─ GiveUp                a handler says: no further attempt will help
 
@@ -58,6 +60,12 @@ class UnknownJobType(InvalidInput):
     def __init__(self, job_type: str, known: Sequence[str]) -> None:
         super().__init__(f"unknown job_type {job_type!r}; known: {', '.join(known)}", "$.job_type")
         self.known = known
+
+
+class MalformedJson(SchedulerError):
+    """The body cannot be read as JSON at all."""
+
+    code = "malformed_json"
 
 
 class TooLarge(SchedulerError):
@@ -109,6 +117,15 @@ class QueueUnavailable(SchedulerError):
     """Redis cannot be reached, or broke the connection."""
 
     code = "queue_unavailable"
+
+
+class WorkerUnreachable(SchedulerError):
+    """Lambda refused or did not answer the invocation."""
+
+    code = "worker_unreachable"
+
+    def __init__(self, function: str, reason: str) -> None:
+        super().__init__(f"cannot invoke {function}: {reason}")
 
 
 class MissingSettings(SchedulerError):

@@ -17,7 +17,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     websocket_endpoint: str  # where frames are posted; {api_id} and {stage} are filled in per connection
     worker_function: str  # the Lambda that a submit wakes when no worker shows life; empty: none
     allow_private_addresses: bool  # whether handlers may reach loopback and private networks; only the local stage does
-    database_timeout_seconds: float = 3.0
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -28,10 +27,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             database_url=env["DATABASE_URL"],
             redis_url=env["REDIS_URL"],
-            websocket_endpoint=env.get("WEBSOCKET_ENDPOINT", _AWS_ENDPOINT),
+            websocket_endpoint=env.get("WEBSOCKET_ENDPOINT") or _aws_endpoint(env.get("AWS_REGION", "us-east-1")),
             worker_function=env.get("WORKER_FUNCTION", ""),
             allow_private_addresses=env.get("ALLOW_PRIVATE_ADDRESSES") == "true",
         )
 
 
-_AWS_ENDPOINT = "https://{api_id}.execute-api.amazonaws.com/{stage}"
+def _aws_endpoint(region: str) -> str:
+    return f"https://{{api_id}}.execute-api.{region}.amazonaws.com/{{stage}}"

@@ -1,21 +1,42 @@
-"""The worker's Lambda functions: the minute's tick and a run on demand."""
+"""The worker's Lambda functions: the minute's tick, and a run on demand."""
 
 from __future__ import annotations
 
+import logging
+from datetime import timedelta
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate
 
-app = Chalice(app_name="job-scheduler-worker")
+from chalicelib import logs, resources
+from chalicelib.worker import Budget
+
+logs.start_logging()
+logger = logging.getLogger(__name__)
+
+app = Chalice(app_name="job-scheduler-worker", configure_logs=False)
+
+SLOTS = 16  # handlers at once in one Lambda
+LENGTH = timedelta(
+    minutes=14, seconds=40
+)  # of the 15 minutes a Lambda may have: what is left is for settling and telling
+GRACE = timedelta(seconds=10)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def tick(event: CloudWatchEvent) -> dict[str, int]:
-    print("tick")
-    return {"attempts": 0}
+    """Every minute: keep house, and run whatever is due."""
+    return _run()
 
 
 @app.lambda_function(name="run")
 def run(event: Any, context: Any) -> dict[str, int]:
-    print("run")
-    return {"attempts": 0}
+    """Invoked by a submit that found no living worker."""
+    resources.waker().woken()
+    return _run()
+
+
+def _run() -> dict[str, int]:
+    attempts = resources.engine(SLOTS, shows_life=False).run(Budget(LENGTH, until_empty=True), GRACE)
+    logger.info("ran until the queues were empty", extra={"attempts": attempts})
+    return {"attempts": attempts}

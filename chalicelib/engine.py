@@ -1,0 +1,41 @@
+"""A worker with what belongs to it: the broadcaster and maintenance run beside it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from chalicelib.broadcaster import Broadcaster
+from chalicelib.maintenance import Maintenance
+from chalicelib.worker import Budget, Worker
+
+
+class Engine:
+    """Runs jobs, tells watchers, and keeps house."""
+
+    def __init__(self, *, worker: Worker, broadcaster: Broadcaster, maintenance: Maintenance) -> None:
+        self._worker = worker
+        self._broadcaster = broadcaster
+        self._maintenance = maintenance
+
+    def stop(self) -> None:
+        """Safe in a signal handler."""
+        self._worker.stop()
+
+    def run(self, budget: Budget, grace: timedelta) -> int:
+        """Returns the number of attempts made. Watchers hear of the last one before this returns."""
+        stopped = threading.Event()
+        beside = [_start(self._broadcaster.run, stopped), _start(self._maintenance.run, stopped)]
+        try:
+            return self._worker.run(budget, grace)
+        finally:
+            stopped.set()
+            for thread in beside:
+                thread.join()
+
+
+def _start(run: Callable[[threading.Event], None], stopped: threading.Event) -> threading.Thread:
+    thread = threading.Thread(target=run, args=(stopped,), daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,84 @@
+"""What a watcher is told: one event a change, packed into frames of at most 32 KB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+import msgspec
+
+from chalicelib.jobs import Job
+from chalicelib.views import inline
+
+FRAME_BYTES = 32 * 1024  # API Gateway's limit for one WebSocket frame
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True):
+    """One version of one job. body: the encoded job, as lists show it."""
+
+    job_id: UUID
+    version: int
+    queue: str
+    job_type: str
+    body: bytes
+
+    @classmethod
+    def of(cls, job: Job) -> Event:
+        return cls(job.id, job.version, job.queue, job.job_type, msgspec.json.encode(inline(job)))
+
+
+class Subscription(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="action", tag="subscribe"
+):
+    """What a connection asked for. None: everything. A job that any of the given lists names is shown."""
+
+    jobs: list[UUID] | None = None
+    queues: list[str] | None = None
+    job_types: list[str] | None = None
+    batch: bool = False
+
+    def wants(self, event: Event) -> bool:
+        if self.jobs is None and self.queues is None and self.job_types is None:
+            return True
+        return (
+            event.job_id in (self.jobs or ())
+            or event.queue in (self.queues or ())
+            or event.job_type in (self.job_types or ())
+        )
+
+
+class Ping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="action", tag="ping"):
+    """Keeps the connection open, and is answered."""
+
+
+ClientMessage = Ping | Subscription
+
+PONG = b'{"type":"Pong"}'
+
+
+def single_frame(event: Event) -> bytes:
+    """The ancestor's frame."""
+    return b'{"type":"JobStatusUpdate","data":' + event.body + b"}"
+
+
+def batch_frames(events: Iterable[Event], event_id: str) -> Iterator[bytes]:
+    """As few frames as hold them. event_id: of the newest event told so far."""
+    end = f'],"event_id":"{event_id}"}}'.encode()
+    for bodies in _packed([event.body for event in events], FRAME_BYTES - len(_BATCH_START) - len(end)):
+        yield _BATCH_START + b",".join(bodies) + end
+
+
+_BATCH_START = b'{"type":"JobStatusUpdates","data":['
+
+
+def _packed(bodies: list[bytes], room: int) -> Iterator[list[bytes]]:
+    packed: list[bytes] = []
+    size = 0
+    for body in bodies:
+        if packed and size + len(body) + 1 > room:
+            yield packed
+            packed, size = [], 0
+        packed.append(body)
+        size += len(body) + 1
+    if packed:
+        yield packed

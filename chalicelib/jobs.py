@@ -1,0 +1,154 @@
+"""What a job is, and which moves it may make.
+
+The table of moves decides; the SQL in ``store.jobs`` is tested against it, every move in every status.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+DEFAULT_QUEUE = "default"
+LEASE = timedelta(seconds=30)  # a killed worker's jobs run again within this time
+
+
+class JobStatus(StrEnum):
+    """Where a job stands, as stored."""
+
+    BLOCKED = "BLOCKED"  # waits for the jobs it depends on
+    QUEUED = "QUEUED"  # waits for run_at, then for a free worker
+    RUNNING = "RUNNING"  # leased to one worker until lease_expires_at
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"  # attempts used up, or given up: the dead letter
+    CANCELLED = "CANCELLED"
+
+
+class Move(msgspec.Struct, frozen=True):
+    """A named legal change of status."""
+
+    name: str
+    sources: frozenset[JobStatus]
+    target: JobStatus
+
+
+CLAIM = Move("claim", frozenset({JobStatus.QUEUED, JobStatus.RUNNING}), JobStatus.RUNNING)
+COMPLETE = Move("complete", frozenset({JobStatus.RUNNING}), JobStatus.COMPLETED)
+RETRY = Move("retry", frozenset({JobStatus.RUNNING}), JobStatus.QUEUED)
+FAIL = Move("fail", frozenset({JobStatus.RUNNING}), JobStatus.FAILED)
+
+MOVES = (CLAIM, COMPLETE, RETRY, FAIL)
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job before Postgres has seen it. run_at None: now, or ``delay`` from now."""
+
+    id: UUID
+    job_type: str
+    payload: msgspec.Raw
+    max_attempts: int
+    timeout_seconds: float
+    queue: str = DEFAULT_QUEUE
+    priority: int = 0
+    run_at: datetime | None = None
+    delay: timedelta = timedelta(0)
+    tags: list[str] = []
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One row of ``jobs``. JSON stays encoded until somebody needs its inside."""
+
+    id: UUID
+    job_type: str
+    queue: str
+    status: JobStatus
+    priority: int
+    attempt: int  # the fencing token: it never goes down
+    max_attempts: int
+    failures: int  # attempts that ended in an error; the job fails when they reach max_attempts
+    crashes: int  # attempts whose worker vanished
+    version: int
+    timeout_seconds: float
+    run_at: datetime
+    waits: bool  # run_at is in the future, by Postgres's clock
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    lease_expires_at: datetime | None
+    worker_id: str | None
+    tags: list[str]
+    progress: msgspec.Raw | None
+    error: str | None
+    payload: msgspec.Raw | None
+    result: msgspec.Raw | None
+    errors: msgspec.Raw | None
+
+    @property
+    def timeout(self) -> timedelta:
+        return timedelta(seconds=self.timeout_seconds)
+
+    @property
+    def has_attempts_left(self) -> bool:
+        """Whether one more failure leaves an attempt to make."""
+        return self.failures + 1 < self.max_attempts
+
+
+class AttemptError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an attempt failed."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class Completed(msgspec.Struct, frozen=True):
+    """The handler returned. result: encoded JSON."""
+
+    result: bytes
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """The handler failed, and there is another attempt after ``delay``."""
+
+    error: AttemptError
+    delay: timedelta
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The handler failed for good."""
+
+    error: AttemptError
+
+
+class Released(msgspec.Struct, frozen=True):
+    """The handler never started: the job goes back to its queue and no failure is counted."""
+
+
+Outcome = Completed | Retry | Failed | Released
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """An outcome and the attempt it belongs to."""
+
+    job: Job
+    outcome: Outcome
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a running attempt is. fraction: 0 to 1."""
+
+    fraction: float
+    message: str
+
+
+StatusLabel = Literal["SCHEDULED", "RETRYING"]
+
+
+def status_label(status: JobStatus, attempt: int, *, waits: bool) -> JobStatus | StatusLabel:
+    """The status that clients see: QUEUED is refined while the job waits for its time."""
+    if status is not JobStatus.QUEUED or not waits:
+        return status
+    return "RETRYING" if attempt else "SCHEDULED"

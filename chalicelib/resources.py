@@ -1,0 +1,162 @@
+"""The only place where the environment is read and clients are made and joined. Each is made once a process, at first use."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import boto3
+import msgspec
+import redis
+from botocore.config import Config
+
+from chalicelib import redis_link
+from chalicelib.broadcaster import Broadcaster
+from chalicelib.chores import Chores
+from chalicelib.connections import Connections
+from chalicelib.engine import Engine
+from chalicelib.executor import Executor
+from chalicelib.fetcher import Fetcher
+from chalicelib.gateway import WAIT as GATEWAY_WAIT
+from chalicelib.gateway import Gateway
+from chalicelib.hand import Hand
+from chalicelib.handlers import registry
+from chalicelib.leases import Keeper
+from chalicelib.maintenance import Maintenance
+from chalicelib.queues import Queues
+from chalicelib.readiness import Readiness
+from chalicelib.scheduler import Scheduler
+from chalicelib.settings import Settings
+from chalicelib.settler import Settler
+from chalicelib.store.database import Database
+from chalicelib.store.jobs import JobStore
+from chalicelib.store.migrations import MigrationStore
+from chalicelib.store.partitions import PartitionStore
+from chalicelib.stream import EventStream
+from chalicelib.waker import Waker
+from chalicelib.worker import Worker
+from chalicelib.workers import Workers
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Raises MissingSettings."""
+    return Settings.from_env({**os.environ, **_secret(os.environ)})
+
+
+@lru_cache(maxsize=1)
+def scheduler() -> Scheduler:
+    client = _redis()
+    return Scheduler(
+        registry=registry,
+        store=JobStore(_database("api")),
+        redis_link=redis_link.RedisLink(client),
+        queues=Queues(client),
+        stream=EventStream(client),
+        workers=Workers(client),
+        waker=waker(),
+    )
+
+
+@lru_cache(maxsize=1)
+def connections() -> Connections:
+    return Connections(_redis())
+
+
+@lru_cache(maxsize=1)
+def gateway() -> Gateway:
+    return Gateway(settings().websocket_endpoint, _connections_client)
+
+
+@lru_cache(maxsize=1)
+def waker() -> Waker:
+    return Waker(_redis(), lambda: boto3.client("lambda", config=_IMPATIENT), settings().worker_function)
+
+
+@lru_cache(maxsize=1)
+def migrations() -> MigrationStore:
+    return MigrationStore(_database("api"), settings().database_url)
+
+
+@lru_cache(maxsize=1)
+def partitions() -> PartitionStore:
+    return PartitionStore(_database("api"))
+
+
+@lru_cache(maxsize=1)
+def readiness() -> Readiness:
+    return Readiness(migrations=migrations(), redis_link=redis_link.RedisLink(_redis()))
+
+
+def engine(slots: int, *, shows_life: bool) -> Engine:
+    """A new worker on shared clients. shows_life: whether submits may rely on it, and wake no Lambda."""
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{random.randbytes(3).hex()}"
+    client = _redis()
+    shared: dict[str, Any] = {"redis_link": redis_link.RedisLink(client), "queues": Queues(client)}
+    told = {**shared, "stream": EventStream(client)}
+    hand = Hand(slots)
+    workers = Workers(client)
+    worker = Worker(
+        worker_id=worker_id,
+        settings=settings(),
+        queues=shared["queues"],
+        workers=workers,
+        fetcher=Fetcher(store=JobStore(_database("claim")), worker_id=worker_id, **told),
+        executor=Executor(registry, random.Random()),
+        settler=Settler(store=JobStore(_database("settle")), hand=hand, **told),
+        keeper=Keeper(
+            store=JobStore(_database("keep")),
+            hand=hand,
+            show_life=(lambda: workers.show_life(worker_id)) if shows_life else (lambda: None),
+            say_goodbye=(lambda: workers.say_goodbye(worker_id)) if shows_life else (lambda: None),
+            **told,
+        ),
+        hand=hand,
+    )
+    house = _database("house")
+    return Engine(
+        worker=worker,
+        broadcaster=Broadcaster(
+            name=worker_id, stream=EventStream(client), connections=connections(), gateway=gateway()
+        ),
+        maintenance=Maintenance(
+            store=JobStore(house), partitions=PartitionStore(house), chores=Chores(client), **shared
+        ),
+    )
+
+
+# A time-out of 2 s and no second try: a push or a wake-up that hangs must not hold up what waits behind it.
+_IMPATIENT = Config(
+    connect_timeout=GATEWAY_WAIT.total_seconds(),
+    read_timeout=GATEWAY_WAIT.total_seconds(),
+    retries={"total_max_attempts": 1},
+    max_pool_connections=32,
+)
+
+
+@lru_cache(maxsize=1)
+def _redis() -> redis.Redis:
+    return redis_link.connect(settings().redis_url)
+
+
+@lru_cache(maxsize=8)
+def _database(role: str) -> Database:
+    """One connection for each role, because each role has a thread of its own."""
+    return Database(settings().database_url)
+
+
+def _connections_client(endpoint: str) -> Any:
+    # The service client refuses to know its endpoint from AWS_ENDPOINT_URL, which names the emulator, not the API.
+    return boto3.client("apigatewaymanagementapi", endpoint_url=endpoint, config=_IMPATIENT)
+
+
+def _secret(env: Mapping[str, str]) -> dict[str, str]:
+    """More settings, from Secrets Manager when the environment names a secret. Read once a cold start."""
+    if not env.get("SETTINGS_SECRET_ID"):
+        return {}
+    answer = boto3.client("secretsmanager").get_secret_value(SecretId=env["SETTINGS_SECRET_ID"])
+    return msgspec.json.decode(answer["SecretString"], type=dict[str, str])

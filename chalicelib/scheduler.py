@@ -1,0 +1,123 @@
+"""Submit and read jobs: what the API and later the schedules call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from uuid_utils.compat import uuid7
+
+from chalicelib.errors import InvalidInput, QueueUnavailable, TooLarge, WorkerUnreachable
+from chalicelib.handlers.registry import Registry
+from chalicelib.jobs import DEFAULT_QUEUE, Job, NewJob
+from chalicelib.queues import Queues
+from chalicelib.redis_link import RedisLink
+from chalicelib.store.jobs import JobFilter, JobStore
+from chalicelib.stream import EventStream
+from chalicelib.waker import Waker
+from chalicelib.workers import Workers
+
+logger = logging.getLogger(__name__)
+
+PAYLOAD_BYTES = 256 * 1024
+
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
+Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+LONGEST_DELAY = 366 * 24 * 3600
+LONGEST_RUN = 24 * 3600
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client asks for. None: the job type's own default. run_at wins over delay_seconds."""
+
+    job_type: str
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+    queue: Name = DEFAULT_QUEUE
+    priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] = 0
+    run_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DELAY)] = 0
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_RUN)] | None = None
+    tags: Annotated[list[Tag], msgspec.Meta(max_length=50)] = []
+
+
+class Scheduler:
+    """Jobs, from the outside."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        store: JobStore,
+        redis_link: RedisLink,
+        queues: Queues,
+        stream: EventStream,
+        workers: Workers,
+        waker: Waker,
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._redis_link = redis_link
+        self._queues = queues
+        self._stream = stream
+        self._workers = workers
+        self._waker = waker
+
+    def submit(self, submissions: Sequence[Submission]) -> list[Job]:
+        """Persist, then enqueue. Raises InvalidInput, TooLarge or StoreUnavailable, and then nothing was written.
+
+        If we die between the two, or Redis is away, the jobs are safe in Postgres and ``Maintenance.sweep`` enqueues them;
+        the other order could run a job that was never recorded.
+        """
+        jobs = self._store.insert([self._new_job(submission) for submission in submissions])
+        try:
+            self._enqueue(jobs)
+        except (QueueUnavailable, WorkerUnreachable) as error:
+            logger.warning("submitted, but nobody could be told", extra={"reason": str(error)})
+        return jobs
+
+    def get(self, job_id: UUID) -> Job:
+        """Raises JobNotFound."""
+        return self._store.get(job_id)
+
+    def page(self, chosen: JobFilter) -> list[Job]:
+        return self._store.page(chosen)
+
+    def _enqueue(self, jobs: Sequence[Job]) -> None:
+        batch = self._redis_link.batch()
+        self._queues.sync(jobs, batch)
+        self._stream.append(jobs, batch)
+        self._workers.count(batch)
+        *_, living = batch.send()
+        if living == 0:
+            self._waker.wake()
+
+    def _new_job(self, submission: Submission) -> NewJob:
+        job_type = self._registry.get(submission.job_type)
+        _check_size(submission.payload)
+        job_type.decode(submission.payload)
+        return NewJob(
+            id=uuid7(),
+            job_type=job_type.name,
+            payload=submission.payload,
+            queue=submission.queue,
+            priority=submission.priority,
+            run_at=submission.run_at,
+            delay=timedelta(seconds=submission.delay_seconds),
+            max_attempts=submission.max_attempts or job_type.max_attempts,
+            timeout_seconds=submission.timeout_seconds or job_type.timeout.total_seconds(),
+            tags=submission.tags,
+        )
+
+
+def _check_size(payload: msgspec.Raw) -> None:
+    size = memoryview(payload).nbytes
+    if size > PAYLOAD_BYTES:
+        raise TooLarge("payload", size, PAYLOAD_BYTES)
+    if rb"\u0000" in bytes(payload):
+        raise InvalidInput("NUL characters cannot be stored", "$.payload")

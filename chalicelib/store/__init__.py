@@ -1,0 +1,1 @@
+"""Postgres: the truth. One module a noun; every change of state is one guarded UPDATE."""

@@ -1,0 +1,56 @@
+"""The day partitions of the jobs table.
+
+An id is a UUIDv7: its first 48 bits are milliseconds since the epoch, so a day of ids is a range.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from psycopg import sql
+
+from chalicelib.store.database import Database
+
+DAYS_AHEAD = 7
+
+
+class PartitionStore:
+    """Makes partitions before they are needed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ensure(self, days_ahead: int = DAYS_AHEAD) -> list[str]:
+        """Make what is missing from today on. Returns the names of those made. Safe to run by several at once."""
+        today = datetime.now(UTC).date()
+        wanted = {_name(day): day for day in (today + timedelta(days=n) for n in range(days_ahead + 1))}
+        missing = self._missing(list(wanted))
+        for name in missing:
+            self._make(name, wanted[name])
+        return missing
+
+    def _missing(self, names: list[str]) -> list[str]:
+        rows = self._database.fetch(
+            "SELECT name FROM unnest(%(names)s::text[]) AS name WHERE to_regclass(name) IS NULL ORDER BY name",
+            {"names": names},
+        )
+        return [name for (name,) in rows]
+
+    def _make(self, name: str, day: date) -> None:
+        # IF NOT EXISTS: another maker may have been faster. fillfactor: room for the HOT update that a claim is.
+        self._database.execute(
+            sql.SQL(
+                "CREATE TABLE IF NOT EXISTS {} PARTITION OF jobs FOR VALUES FROM ({}) TO ({}) WITH (fillfactor = 80)"
+            ).format(sql.Identifier(name), str(first_id(day)), str(first_id(day + timedelta(days=1))))
+        )
+
+
+def first_id(day: date) -> UUID:
+    """The lowest id of a day (UTC)."""
+    midnight = datetime.combine(day, time(), UTC)
+    return UUID(int=int(midnight.timestamp() * 1000) << 80)
+
+
+def _name(day: date) -> str:
+    return f"jobs_{day:%Y%m%d}"

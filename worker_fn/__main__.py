@@ -1,0 +1,44 @@
+"""The worker as a long-running process: ``python -m worker_fn --concurrency 16``, until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from datetime import timedelta
+
+from chalicelib import logs, resources
+from chalicelib.errors import SchedulerError
+from chalicelib.worker import Budget
+
+logger = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m worker_fn", description=__doc__)
+    parser.add_argument("--concurrency", type=int, default=16, help="handlers at once (default 16)")
+    parser.add_argument(
+        "--grace", type=float, default=25, help="seconds that started jobs get after SIGTERM (default 25)"
+    )
+    options = parser.parse_args(arguments)
+    logs.start_logging()
+    try:
+        return _serve(options.concurrency, timedelta(seconds=options.grace))
+    except SchedulerError as error:
+        logger.error("cannot start", extra={"reason": str(error)})
+        return 1
+
+
+def _serve(concurrency: int, grace: timedelta) -> int:
+    engine = resources.engine(concurrency, shows_life=True)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: engine.stop())
+    logger.info("worker started", extra={"concurrency": concurrency})
+    attempts = engine.run(Budget(), grace)
+    logger.info("worker stopped", extra={"attempts": attempts})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
