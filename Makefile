@@ -1,0 +1,71 @@
+# Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
+
+.DEFAULT_GOAL := help
+.PHONY: help up down reset logs status check test fast format bench
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+LOCAL := $(BIN)/python -m infra.local
+NODE = eval "$$($(BIN)/python -m infra.local.node)"
+LOCAL_NEEDS := infra/local/requirements.txt requirements.txt
+export STACK_DIR PORT AWS_PORT PG_PORT REDIS_PORT
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(VENV)/local ## Start everything on this computer: http://localhost:8000
+	@$(LOCAL) up
+
+down: $(VENV)/local ## Stop what `make up` started; data stays in .local
+	@$(LOCAL) down
+
+reset: $(VENV)/local ## Stop it and throw its data away
+	@$(LOCAL) reset
+
+logs: $(VENV)/local ## Follow the logs
+	@$(LOCAL) logs
+
+status: $(VENV)/local ## What runs, and where
+	@$(LOCAL) status
+
+check: $(VENV)/tests frontend/node_modules/.make ## Everything CI checks except the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy && $(BIN)/mypy app.py && $(BIN)/mypy worker_fn/app.py
+	$(BIN)/lint-imports
+	$(NODE) && npm --prefix frontend run check
+
+test: $(VENV)/tests frontend/node_modules/.make ## All tests, against real Postgres and Redis
+	$(BIN)/python -m pytest
+
+fast: $(VENV)/tests ## The pure tests: no services needed
+	$(BIN)/python -m pytest tests/unit
+
+format: $(VENV)/tests ## Rewrite the code to house style
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: $(VENV)/tests ## Measure the queue on this computer
+	$(BIN)/python -m tests.bench
+
+# The stamps below are touched once their files are installed, and made again when those change.
+
+$(VENV)/local: $(LOCAL_NEEDS) | $(BIN)/python
+	@echo "installing what the stack needs (the first time takes a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement infra/local/requirements.txt
+	@touch $@
+
+$(VENV)/tests: $(VENV)/local tests/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: try make up PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+frontend/node_modules/.make: frontend/package-lock.json | $(VENV)/local
+	$(NODE) && npm --prefix frontend ci --no-audit --no-fund
+	@touch $@
+
+frontend/package-lock.json: ;

@@ -1,0 +1,105 @@
+"""``python -m infra.local up``, ``down``, ``reset``, ``status`` and ``logs``. The Makefile calls these."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from infra.local import accounts, console
+from infra.local.programs import programs
+from infra.local.stack import Stack, find_stack
+from infra.local.steps import StepFailed, explain, step
+from infra.local.supervisor import Supervisor
+from infra.local.up import Up
+
+
+def main() -> int:
+    _forget_own_account()
+    stack = find_stack(os.environ)
+    commands = {"up": up, "down": down, "reset": reset, "status": status, "logs": logs}
+    try:
+        commands[sys.argv[1]](stack)
+    except StepFailed as failure:
+        explain(failure)
+        return 1
+    except KeyboardInterrupt:
+        console.complain("\nInterrupted. `make up` goes on from here; `make down` stops what runs.")
+        return 130
+    return 0
+
+
+def _forget_own_account() -> None:
+    """A person's AWS profile, region or token must not reach the emulator."""
+    for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_PORT"]:
+        del os.environ[name]
+
+
+def up(stack: Stack) -> None:
+    began = time.monotonic()
+    asked = frozenset(name for name, value in os.environ.items() if name.endswith("PORT") and value)
+    with _alone(stack):
+        started = Up(stack, asked)
+        started.run()
+    console.say(f"\nReady in {time.monotonic() - began:.1f} s: {started.stack.url}")
+
+
+def down(stack: Stack) -> None:
+    with _alone(stack):
+        _stop(stack)
+
+
+def reset(stack: Stack) -> None:
+    with _alone(stack):
+        _stop(stack)
+        with step("throw data away"):
+            shutil.rmtree(accounts.stand_in(stack.postgres.directory), ignore_errors=True)
+            shutil.rmtree(stack.directory)
+
+
+def status(stack: Stack) -> None:
+    supervisor = Supervisor(stack)
+    if not supervisor.is_running():
+        console.say("Nothing runs. Start it with `make up`.")
+        return
+    for name, info in supervisor.states().items():
+        console.say(f"{name:<10} {info['statename']:<9} pid {info['pid'] or '-'}")
+    for name, address in stack.addresses().items():
+        console.say(f"{name:<17} {address}")
+
+
+def logs(stack: Stack) -> None:
+    """Follow all logs until interrupted."""
+    files = [str(file) for file in sorted((stack.directory / "logs").glob("*.log"))]
+    with contextlib.suppress(KeyboardInterrupt):
+        subprocess.run(["tail", "-n", "20", "-F", *files])
+
+
+def _stop(stack: Stack) -> None:
+    supervisor = Supervisor(stack)
+    if supervisor.is_running():
+        for program in reversed(programs(stack)):
+            with step(f"stop {program.name}") as now:
+                now.skipped = not supervisor.is_up(program.name)
+                supervisor.stop(program.name)
+        with step("stop supervisor"):
+            supervisor.shut_down()
+    supervisor.end_strays()
+
+
+@contextlib.contextmanager
+def _alone(stack: Stack) -> Iterator[None]:
+    """Two commands at once wait for each other."""
+    stack.directory.mkdir(parents=True, exist_ok=True)
+    with (stack.directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

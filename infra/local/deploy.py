@@ -1,0 +1,99 @@
+"""``chalice deploy --stage local``, unmodified, when an app changed or the emulator lacks something of it.
+
+Stacks of one checkout share Chalice's record in .chalice/deployed: ids are the same in each emulator, so it holds for all,
+and one deploy at a time is let in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local import aws
+from infra.local.changes import Stamps, digest
+from infra.local.programs import base_environment
+from infra.local.shell import run
+from infra.local.stack import ROOT, Stack
+from infra.local.steps import StepFailed
+
+STAGE = "local"
+ADVICE = "Put the cause right and run `make up` again. `make reset` starts from nothing."
+
+
+@dataclass(frozen=True)
+class App:
+    """A Chalice app and where it lies."""
+
+    name: str
+    directory: Path
+
+    @property
+    def records(self) -> Path:
+        return self.directory / ".chalice"
+
+    def sources(self) -> str:
+        """A digest of everything that Chalice packs or reads."""
+        config = sorted(self.records.glob("*.json"))
+        return digest([self.directory / "app.py", ROOT / "chalicelib", ROOT / "requirements.txt", *config])
+
+    def deployed(self) -> list[dict[str, str]]:
+        file = self.records / "deployed" / f"{STAGE}.json"
+        if not file.exists():
+            return []
+        resources: list[dict[str, str]] = json.loads(file.read_text())["resources"]
+        return resources
+
+
+API = App("api", ROOT)
+WORKER = App("worker", ROOT / "worker_fn")
+
+
+def deploy(stack: Stack, app: App, stamps: Stamps) -> bool:
+    """Whether anything had to be deployed."""
+    sources = app.sources()
+    if stamps.matches(app.name, sources) and _is_deployed(stack, app):
+        return False
+    with _one_at_a_time(app):
+        _chalice(stack, app)
+    _check_package(app)
+    aws.save(stack)
+    stamps.put(app.name, sources)
+    return True
+
+
+def _is_deployed(stack: Stack, app: App) -> bool:
+    deployed = app.deployed()
+    return bool(deployed) and all(aws.exists(stack, resource) for resource in deployed)
+
+
+def _chalice(stack: Stack, app: App) -> None:
+    chalice = str(Path(sys.executable).with_name("chalice"))
+    environment = base_environment() | stack.aws_environment()
+    log = stack.log(f"deploy-{app.name}")
+    command = [chalice, "deploy", "--stage", STAGE]
+    run(command, directory=app.directory, environment=environment, log=log, advice=ADVICE)
+
+
+def _check_package(app: App) -> None:
+    """Chalice leaves out a package it finds no wheel for, and calls that a success."""
+    package = max((app.records / "deployments").glob("*.zip"), key=lambda path: path.stat().st_mtime)
+    with zipfile.ZipFile(package) as contents:
+        names = contents.namelist()
+    if not any(name.startswith("psycopg_binary/") and name.endswith(".so") for name in names):
+        problem = f"The package of {app.name} lacks psycopg's library."
+        raise StepFailed(problem, "There may be no wheel for this Python on this machine: try Python 3.12 or newer.")
+
+
+@contextlib.contextmanager
+def _one_at_a_time(app: App) -> Iterator[None]:
+    lock = app.records / "deployed" / ".lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

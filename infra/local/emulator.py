@@ -1,0 +1,106 @@
+"""Runs the AWS emulator with what Chalice needs, and the front door on a second port.
+
+``python -m infra.local.emulator --front-port 8000``; the emulator's own settings come from the environment. Everything it is
+told is in its memory until a clean stop, so ``POST /_local/save`` writes it down: a deploy then survives ``kill -9``.
+"""
+
+# ruff: noqa: SLF001 - the emulator has no public way in; ``require`` notices when the private one changes
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import os
+import shutil
+import socket
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from infra.local.front_door import Application, FrontDoor, Receive, Scope, Send
+from infra.local.ports import LOOPBACK
+from infra.local.rest_import import RestApis, WebSocketApis, require, stable_id
+
+API_NAME = "job-scheduler"  # as in .chalice/config.json
+BUCKET = "job-scheduler-dashboard"
+SAVE = "/_local/save"
+GRACE_SECONDS = 1.0  # open WebSockets would hold up a stop for longer
+
+
+def front_door(port: int) -> FrontDoor:
+    websocket_api_id = stable_id(f"{API_NAME}-local-websocket-api")  # Chalice's name for it
+    return FrontDoor(port=port, rest_api_id=stable_id(API_NAME), websocket_api_id=websocket_api_id, bucket=BUCKET)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--front-port", type=int, required=True)
+    port = parser.parse_args().front_port
+    _empty(Path(os.environ["TMPDIR"]))
+    ministack = _taught()
+    app: Any = front_door(port).wrap(_with_save(ministack.app, ministack))
+    asyncio.run(serve(app, _config(int(os.environ["GATEWAY_PORT"]), port)))
+
+
+def _taught() -> Any:
+    """The emulator's module, with the calls it lacks. Raises UnknownEmulator when its inside has changed."""
+    ministack = importlib.import_module("ministack.app")
+    require(ministack, ["app", "save_all", "_build_persistence_save_dict"])
+    rest: Any = _service("apigateway_v1")
+    rest.handle_request = RestApis(rest).handle_request
+    websocket: Any = _service("apigateway")
+    websocket.handle_request = WebSocketApis(websocket).handle_request
+    functions: Any = _service("lambda_svc")
+    require(functions, ["_LAMBDA_STATE_TRANSITION_DELAY"])
+    functions._LAMBDA_STATE_TRANSITION_DELAY = 0.0  # otherwise Chalice waits five seconds a function
+    return ministack
+
+
+def _service(name: str) -> ModuleType:
+    return importlib.import_module(f"ministack.services.{name}")
+
+
+def _with_save(app: Application, ministack: Any) -> Application:
+    async def saving(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == SAVE and scope["method"] == "POST":
+            ministack.save_all(ministack._build_persistence_save_dict())
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await app(scope, receive, send)
+
+    return saving
+
+
+def _config(port: int, front_port: int) -> Config:
+    config = Config()
+    config.bind = [f"{LOOPBACK}:{port}", f"{LOOPBACK}:{front_port}"]
+    if _has_ipv6():
+        config.bind.append(f"[::1]:{front_port}")  # what some systems mean by "localhost"
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = GRACE_SECONDS
+    config.include_server_header = False
+    return config
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _empty(directory: Path) -> None:
+    """Unpacked functions of an emulator that was killed."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""One stack: its directory, its ports and its addresses.
+
+A port comes from the environment, else from the last time, else from the default. So ``make up PORT=8100`` is said once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.ports import LOOPBACK, first_free
+from infra.local.postgres import Postgres
+from infra.local.valkey import Valkey
+
+ROOT = Path(__file__).resolve().parents[2]
+REGION = "us-east-1"
+SECRET = "job-scheduler/local"  # noqa: S105 - its name, not its value
+ACCESS_KEY = "test"  # the emulator's administrator, with the same word as its secret key
+WORKER_FUNCTION = "job-scheduler-worker-local-run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Where this stack listens."""
+
+    front: int
+    aws: int
+    postgres: int
+    valkey: int
+
+
+# setting -> field, first choice, and whether another may be taken when that is busy
+_CHOICES = {
+    "PORT": ("front", 8000, False),
+    "AWS_PORT": ("aws", 4566, False),
+    "PG_PORT": ("postgres", 5433, True),
+    "REDIS_PORT": ("valkey", 6380, True),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """What every part of the stack knows about the others."""
+
+    directory: Path
+    ports: Ports
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.ports.front}"
+
+    @property
+    def aws_endpoint_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.aws}"
+
+    @property
+    def postgres(self) -> Postgres:
+        return Postgres(directory=self.directory / "postgres", port=self.ports.postgres)
+
+    @property
+    def valkey(self) -> Valkey:
+        return Valkey(directory=self.directory / "valkey", port=self.ports.valkey)
+
+    def log(self, name: str) -> Path:
+        return self.directory / "logs" / f"{name}.log"
+
+    def settings(self) -> dict[str, str]:
+        """What the deployed functions read from the secret, and the worker from its environment."""
+        return {
+            "DATABASE_URL": self.postgres.url,
+            "REDIS_URL": self.valkey.url,
+            "WEBSOCKET_ENDPOINT": f"{self.aws_endpoint_url}/_aws/execute-api/{{api_id}}/{{stage}}",
+            "WORKER_FUNCTION": WORKER_FUNCTION,
+            "ALLOW_PRIVATE_ADDRESSES": "true",
+            "API_AUTH": "off",
+        }
+
+    def aws_environment(self) -> dict[str, str]:
+        """Leads every AWS client to the emulator, whatever a person's own profiles say."""
+        return {
+            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def addresses(self) -> dict[str, str]:
+        """For people and tools, in stack.json."""
+        return {
+            "url": self.url,
+            "api_url": f"{self.url}/api",
+            "ws_url": f"ws://localhost:{self.ports.front}/ws",
+            "aws_endpoint_url": self.aws_endpoint_url,
+            "database_url": self.postgres.url,
+            "redis_url": self.valkey.url,
+        }
+
+
+def find_stack(environ: Mapping[str, str]) -> Stack:
+    """The stack the environment names, with the ports it has or would get."""
+    directory = (ROOT / environ.get("STACK_DIR", ".local")).resolve()
+    remembered = _remembered(directory)
+    ports = {
+        field: _choose(environ.get(setting, ""), remembered.get(field), default, may_move=may_move)
+        for setting, (field, default, may_move) in _CHOICES.items()
+    }
+    return Stack(directory=directory, ports=Ports(**ports))
+
+
+def remember(stack: Stack) -> None:
+    stack.directory.mkdir(parents=True, exist_ok=True)
+    _file(stack.directory).write_text(json.dumps(vars(stack.ports)))
+
+
+def setting_of(field: str) -> str:
+    """The name under which a person chooses this port."""
+    return next(setting for setting, choice in _CHOICES.items() if choice[0] == field)
+
+
+def _choose(asked: str, remembered: int | None, default: int, *, may_move: bool) -> int:
+    if asked:
+        return int(asked)
+    if remembered is not None:
+        return remembered
+    return first_free(default) if may_move else default
+
+
+def _remembered(directory: Path) -> dict[str, int]:
+    if not _file(directory).exists():
+        return {}
+    ports: dict[str, int] = json.loads(_file(directory).read_text())
+    return ports
+
+
+def _file(directory: Path) -> Path:
+    return directory / "ports.json"
