@@ -35,7 +35,7 @@ class Workers:
         with reaching_redis(), self._redis.pubsub(ignore_subscribe_messages=True) as bell:
             bell.subscribe(WAKE_CHANNEL)
             while not should_stop():
-                if bell.get_message(timeout=1.0):
+                if bell.get_message(timeout=0.25):
                     on_wake()
 
 

@@ -144,8 +144,8 @@ class JobStore:
                    finished_at = CASE done.status WHEN 'QUEUED' THEN NULL ELSE now() END,
                    run_at = CASE done.status WHEN 'QUEUED' THEN now() + done.delay ELSE run_at END,
                    failures = failures + CASE WHEN done.error IS NULL THEN 0 ELSE 1 END,
-                   error = CASE done.status WHEN 'COMPLETED' THEN NULL ELSE coalesce(done.error ->> 'message', error) END,
-                   progress = CASE done.status WHEN 'COMPLETED' THEN NULL ELSE progress END,
+                   error = CASE done.status WHEN 'COMPLETED' THEN NULL ELSE coalesce(done.error ->> 'message', job.error) END,
+                   progress = CASE done.status WHEN 'COMPLETED' THEN NULL ELSE job.progress END,
                    errors = CASE WHEN done.error IS NULL THEN errors
                                  ELSE CASE WHEN jsonb_array_length(errors) < %(kept)s THEN errors ELSE errors - 0 END
                                       || (done.error || jsonb_build_object('attempt', job.attempt,
@@ -261,7 +261,7 @@ def _typed(row: Row) -> Row:
 
 
 def _bounded(ids: Sequence[UUID]) -> dict[str, object]:
-    return {"ids": ids, "first": min(ids), "last": max(ids)}
+    return {"ids": list(ids), "first": min(ids), "last": max(ids)}
 
 
 def _index_hints(status: JobStatus | None) -> dict[str, object]:

@@ -1,0 +1,254 @@
+"""Real Postgres and Valkey, started once for the run; every test begins with both empty."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+import pytest
+import redis
+from uuid_utils.compat import uuid7
+
+from chalicelib.executor import Executor
+from chalicelib.fetcher import Fetcher
+from chalicelib.hand import Hand
+from chalicelib.handlers.registry import JobContext, Registry, job
+from chalicelib.jobs import LEASE, Job, JobStatus, NewJob
+from chalicelib.leases import Keeper
+from chalicelib.queues import Queues
+from chalicelib.redis_link import RedisLink, connect
+from chalicelib.scheduler import Scheduler, Submission
+from chalicelib.settings import Settings
+from chalicelib.settler import Settler
+from chalicelib.store.database import Database
+from chalicelib.store.jobs import JobStore
+from chalicelib.store.migrations import MigrationStore
+from chalicelib.store.partitions import PartitionStore
+from chalicelib.stream import EventStream
+from chalicelib.waker import Waker
+from chalicelib.worker import Budget, Worker
+from chalicelib.workers import Workers
+from infra.local.services import Addresses, databases
+
+FOREVER = timedelta(days=1)
+
+
+@pytest.fixture(scope="session")
+def addresses() -> Iterator[Addresses]:
+    with databases() as running:
+        database = Database(running.database_url)
+        MigrationStore(database, running.database_url).apply()
+        PartitionStore(database).ensure()
+        database.close()
+        os.environ |= {"DATABASE_URL": running.database_url, "REDIS_URL": running.redis_url}
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(addresses.database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def conn(shared_connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    shared_connection.execute("DELETE FROM jobs")
+    return shared_connection
+
+
+@pytest.fixture(scope="session")
+def shared_redis(addresses: Addresses) -> Iterator[redis.Redis]:
+    client = connect(addresses.redis_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def cache(shared_redis: redis.Redis) -> redis.Redis:
+    shared_redis.flushdb()
+    return shared_redis
+
+
+@pytest.fixture
+def database(addresses: Addresses, conn: psycopg.Connection[Any]) -> Iterator[Database]:
+    database = Database(addresses.database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def store(database: Database) -> JobStore:
+    return JobStore(database)
+
+
+@pytest.fixture
+def queues(cache: redis.Redis) -> Queues:
+    return Queues(cache)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """Handlers for tests: one that works, one that fails, one that gives back its payload."""
+    handlers = Registry()
+
+    @job("echo", into=handlers, timeout=timedelta(seconds=30))
+    def echo(payload: Any, context: JobContext) -> Any:
+        return payload
+
+    @job("fail", into=handlers, timeout=timedelta(seconds=30))
+    def fail(payload: Any, context: JobContext) -> None:
+        raise ValueError("boom")
+
+    return handlers
+
+
+class World:
+    """Everything around one Postgres and one Valkey, made by hand as ``resources`` makes it."""
+
+    def __init__(self, addresses: Addresses, cache: redis.Redis, registry: Registry) -> None:
+        self._addresses = addresses
+        self._databases: list[Database] = []
+        self.cache = cache
+        self.registry = registry
+        self.store = self.new_store()
+        self.link = RedisLink(cache)
+        self.queues = Queues(cache)
+        self.stream = EventStream(cache)
+        self.workers = Workers(cache)
+        self.invoked: list[str] = []
+        self.waker = Waker(cache, lambda: self, "worker-function")
+        self.scheduler = Scheduler(
+            registry=registry,
+            store=self.store,
+            redis_link=self.link,
+            queues=self.queues,
+            stream=self.stream,
+            workers=self.workers,
+            waker=self.waker,
+        )
+
+    def invoke(self, **call: str) -> None:
+        """Stands in for Lambda."""
+        self.invoked.append(call["FunctionName"])
+
+    def new_store(self) -> JobStore:
+        self._databases.append(Database(self._addresses.database_url))
+        return JobStore(self._databases[-1])
+
+    def close(self) -> None:
+        for database in self._databases:
+            database.close()
+
+    def submit(self, job_type: str = "echo", payload: object = None, **options: Any) -> Job:
+        encoded = msgspec.Raw(msgspec.json.encode(payload))
+        (submitted,) = self.scheduler.submit([Submission(job_type=job_type, payload=encoded, **options)])
+        return submitted
+
+    def fetcher(self, worker_id: str = "w") -> Fetcher:
+        return Fetcher(
+            store=self.new_store(), redis_link=self.link, queues=self.queues, stream=self.stream, worker_id=worker_id
+        )
+
+    def keeper(self, hand: Hand) -> Keeper:
+        return Keeper(
+            store=self.new_store(),
+            redis_link=self.link,
+            queues=self.queues,
+            stream=self.stream,
+            hand=hand,
+            show_life=lambda: None,
+            say_goodbye=lambda: None,
+        )
+
+    def worker(self, slots: int = 4) -> Worker:
+        hand = Hand(slots)
+        return Worker(
+            worker_id="w",
+            settings=a_settings(self._addresses),
+            queues=self.queues,
+            workers=self.workers,
+            fetcher=self.fetcher(),
+            executor=Executor(self.registry, random.Random(1)),
+            settler=Settler(
+                store=self.new_store(), redis_link=self.link, queues=self.queues, stream=self.stream, hand=hand
+            ),
+            keeper=self.keeper(hand),
+            hand=hand,
+        )
+
+    def run_due(self) -> int:
+        """Let a worker run whatever is due. Returns how many attempts it made."""
+        return self.worker().run(Budget(timedelta(minutes=10), until_empty=True), timedelta(seconds=10))
+
+
+@pytest.fixture
+def world(addresses: Addresses, conn: psycopg.Connection[Any], cache: redis.Redis, registry: Registry) -> Iterator[World]:
+    world = World(addresses, cache, registry)
+    yield world
+    world.close()
+
+
+def a_settings(addresses: Addresses) -> Settings:
+    return Settings(
+        database_url=addresses.database_url,
+        redis_url=addresses.redis_url,
+        websocket_endpoint="http://localhost/{api_id}/{stage}",
+        worker_function="",
+        allow_private_addresses=True,
+    )
+
+
+def a_job(**fields: Any) -> NewJob:
+    return NewJob(
+        **{
+            "id": uuid7(),
+            "job_type": "echo",
+            "payload": msgspec.Raw(b"{}"),
+            "max_attempts": 3,
+            "timeout_seconds": 30.0,
+            **fields,
+        }
+    )
+
+
+def insert(store: JobStore, **fields: Any) -> Job:
+    (inserted,) = store.insert([a_job(**fields)])
+    return inserted
+
+
+def claim(store: JobStore, *ids: UUID) -> list[Job]:
+    return store.claim(ids, "w", LEASE, FOREVER)
+
+
+@pytest.fixture
+def expire_lease(conn: psycopg.Connection[Any], cache: redis.Redis) -> Callable[[Job], None]:
+    """Age a running job's lease, in Postgres and in Redis, as if its worker had gone 31 s ago."""
+
+    def expire(job: Job) -> None:
+        conn.execute(
+            "UPDATE jobs SET lease_expires_at = now() - interval '1 second' WHERE id = %s AND status = 'RUNNING'", [job.id]
+        )
+        for member, _ in cache.zscan_iter(f"{{q:{job.queue}}}:leased"):
+            cache.zadd(f"{{q:{job.queue}}}:leased", {member: 1})
+
+    return expire
+
+
+def put_in_status(conn: psycopg.Connection[Any], job: Job, status: JobStatus) -> None:
+    """By force, past every rule but the table's own constraints. A RUNNING job's lease is over, so that it may be claimed."""
+    conn.execute(
+        """
+        UPDATE jobs
+           SET status = %(status)s, attempt = 1,
+               lease_expires_at = CASE WHEN %(status)s = 'RUNNING' THEN now() - interval '1 second' END,
+               finished_at = CASE WHEN %(status)s IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN now() END
+         WHERE id = %(id)s
+        """,
+        {"status": status, "id": job.id},
+    )

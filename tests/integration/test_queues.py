@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import redis
+
+from chalicelib.jobs import LEASE, Job, JobStatus
+from chalicelib.queues import Queues, member
+from chalicelib.redis_link import Batch
+from chalicelib.store.jobs import JobStore
+from chalicelib.workers import Workers
+from tests.integration.conftest import claim, insert
+
+NOW = datetime.now(UTC)
+
+
+def sync(cache: redis.Redis, queues: Queues, *jobs: Job) -> None:
+    batch = Batch(cache)
+    queues.sync(jobs, batch)
+    batch.send()
+
+
+def sets(cache: redis.Redis, queue: str = "default") -> dict[str, int]:
+    names = ("ready", "delayed", "leased")
+    return {name: n for name in names if (n := cache.zcard(f"{{q:{queue}}}:{name}"))}
+
+
+def take(queues: Queues, limit: int = 10, lease: timedelta = LEASE) -> list[Any]:
+    return queues.take(["default"], limit, lease).ids.get("default", [])
+
+
+def test_each_job_is_put_where_its_row_says(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
+    due, later, running, done = (insert(store), insert(store, delay=LEASE), insert(store), insert(store))
+    (running,) = claim(store, running.id)
+    done = msgspec.structs.replace(done, status=JobStatus.COMPLETED)
+
+    sync(cache, queues, due, later, running, done)
+
+    assert sets(cache) == {"ready": 1, "delayed": 1, "leased": 1}
+    assert cache.zscore("{q:default}:ready", member(due)) is not None
+    assert cache.zscore("{q:default}:delayed", member(later)) == int(later.run_at.timestamp() * 1000)
+    assert cache.zscore("{q:default}:leased", member(running)) is not None
+
+
+def test_syncing_again_in_another_state_moves_the_job(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
+    job = insert(store)
+    sync(cache, queues, job)
+    sync(cache, queues, job)
+    assert sets(cache) == {"ready": 1}
+
+    (running,) = claim(store, job.id)
+    sync(cache, queues, running)
+    assert sets(cache) == {"leased": 1}
+
+    sync(cache, queues, msgspec.structs.replace(running, status=JobStatus.FAILED))
+    assert sets(cache) == {}
+
+
+def test_taken_jobs_are_hidden_until_their_lease_is_over(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
+    job = insert(store)
+    sync(cache, queues, job)
+
+    assert take(queues) == [job.id]
+    assert take(queues) == []
+    cache.zadd("{q:default}:leased", {member(job): 1})
+    assert take(queues) == [job.id]
+
+
+def test_a_higher_priority_goes_first_and_the_older_job_among_equals(
+    cache: redis.Redis, queues: Queues, store: JobStore
+) -> None:
+    plain, second, urgent, idle = (insert(store, priority=priority) for priority in (0, 0, 100, -100))
+
+    sync(cache, queues, idle, second, plain, urgent)
+
+    assert take(queues) == [urgent.id, plain.id, second.id, idle.id]
+
+
+def test_a_delayed_job_that_comes_due_keeps_its_priority(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
+    urgent = insert(store, priority=5, delay=timedelta(hours=1))
+    plain = insert(store)
+    sync(cache, queues, plain, urgent)
+    cache.zadd("{q:default}:delayed", {member(urgent): 1})
+
+    assert take(queues) == [urgent.id, plain.id]
+
+
+def test_a_delayed_job_is_not_taken_and_says_when_to_look(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
+    sync(cache, queues, insert(store, delay=timedelta(minutes=1)))
+
+    taken = queues.take(["default"], 10, LEASE)
+
+    assert taken.ids == {}
+    assert taken.next_due is not None
+    assert timedelta(seconds=50) < taken.next_due <= timedelta(minutes=1)
+
+
+def test_no_more_are_taken_than_asked_for_over_all_queues(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
+    sync(cache, queues, *(insert(store, queue=name) for name in "aabb"))
+
+    taken = queues.take(["a", "b"], 3, LEASE)
+
+    assert {name: len(ids) for name, ids in taken.ids.items()} == {"a": 2, "b": 1}
+
+
+def test_a_batch_larger_than_one_script_call_arrives_whole(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
+    job = insert(store)
+    jobs = [msgspec.structs.replace(job, id=type(job.id)(int=job.id.int + n)) for n in range(1_201)]
+
+    sync(cache, queues, *jobs)
+
+    assert sets(cache) == {"ready": 1_201}
+    assert len(take(queues, 5_000)) == 1_201
+
+
+def test_a_deleted_job_is_forgotten_whatever_its_priority(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
+    job = insert(store, priority=-73)
+    sync(cache, queues, job)
+
+    batch = Batch(cache)
+    queues.forget("default", [job.id], batch)
+    batch.send()
+
+    assert sets(cache) == {}
+
+
+def test_a_queue_that_stops_being_empty_rings_the_bell_once(
+    cache: redis.Redis, queues: Queues, store: JobStore
+) -> None:
+    rings: list[int] = []
+    bell = threading.Semaphore(0)
+
+    def ring() -> None:
+        rings.append(1)
+        bell.release()
+
+    stopped = threading.Event()
+    listener = threading.Thread(target=Workers(cache).listen, args=(ring, stopped.is_set))
+    listener.start()
+    while not cache.pubsub_numsub("wake")[0][1]:
+        pass
+
+    sync(cache, queues, insert(store), insert(store))
+    sync(cache, queues, insert(store))
+    assert bell.acquire(timeout=5)
+    sync(cache, queues, insert(store, delay=timedelta(minutes=9)))
+    assert bell.acquire(timeout=5)
+    stopped.set()
+    listener.join()
+
+    assert len(rings) == 2

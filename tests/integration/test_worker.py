@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from chalicelib.errors import GiveUp, LeaseLost, StoreUnavailable
+from chalicelib.executor import Attempt
+from chalicelib.hand import Hand
+from chalicelib.handlers.registry import JobContext, job
+from chalicelib.jobs import LEASE, Completed, Job, JobStatus, Settlement
+from chalicelib.settler import Settler
+from chalicelib.store.jobs import JobStore
+from chalicelib.worker import Budget
+from tests.integration.conftest import FOREVER, World
+
+GRACE = timedelta(seconds=10)
+
+
+def test_a_submitted_job_is_run_and_its_result_kept(world: World) -> None:
+    submitted = world.submit(payload={"a": [1, "ü"]})
+
+    assert world.run_due() == 1
+
+    done = world.store.get(submitted.id)
+    assert done.status is JobStatus.COMPLETED
+    assert msgspec.json.decode(done.result or b"") == {"a": [1, "ü"]}
+    assert done.version == 3
+
+
+def test_many_jobs_are_each_run_once(world: World) -> None:
+    jobs = [world.submit(payload=n) for n in range(300)]
+
+    assert world.run_due() == 300
+    assert {row.attempt for row in world.store.find([job.id for job in jobs])} == {1}
+
+
+def test_a_failing_job_is_tried_again_until_its_attempts_are_used_up(
+    world: World, conn: psycopg.Connection[Any]
+) -> None:
+    submitted = world.submit("fail", max_attempts=2)
+    world.run_due()
+
+    failed = world.store.get(submitted.id)
+    assert (failed.status, failed.attempt, failed.failures, failed.error) == (JobStatus.FAILED, 2, 2, "boom")
+    errors = msgspec.json.decode(failed.errors or b"[]")
+    assert [error["attempt"] for error in errors] == [1, 2]
+    assert "in fail" in errors[0]["traceback"]
+
+
+def test_giving_up_fails_the_job_at_once(world: World) -> None:
+    @job("give_up", into=world.registry)
+    def give_up(payload: Any, context: JobContext) -> None:
+        raise GiveUp("no use")
+
+    submitted = world.submit("give_up")
+    world.run_due()
+
+    failed = world.store.get(submitted.id)
+    assert (failed.status, failed.attempt, failed.error) == (JobStatus.FAILED, 1, "no use")
+
+
+def test_a_job_left_by_a_killed_worker_is_run_again(world: World, expire_lease: Callable[[Job], None]) -> None:
+    submitted = world.submit()
+    (abandoned,) = world.fetcher("killed").fetch(["default"], 1, FOREVER).jobs
+    assert world.run_due() == 0
+
+    expire_lease(abandoned)
+    assert world.run_due() == 1
+
+    done = world.store.get(submitted.id)
+    assert (done.status, done.attempt, done.crashes) == (JobStatus.COMPLETED, 2, 1)
+
+
+def test_a_job_taken_but_never_claimed_is_run(world: World, expire_lease: Callable[[Job], None]) -> None:
+    submitted = world.submit()
+    world.queues.take(["default"], 1, LEASE)
+
+    expire_lease(submitted)
+
+    assert world.run_due() == 1
+    assert world.store.get(submitted.id).attempt == 1
+
+
+def test_a_poison_job_is_failed_and_watchers_hear_of_it(world: World, expire_lease: Callable[[Job], None]) -> None:
+    submitted = world.submit()
+    for _ in range(3):
+        (abandoned,) = world.fetcher("killed").fetch(["default"], 1, FOREVER).jobs
+        expire_lease(abandoned)
+
+    assert world.run_due() == 0
+
+    assert world.store.get(submitted.id).status is JobStatus.FAILED
+    _, events = world.stream.read("0", timedelta(0))
+    assert [msgspec.json.decode(event.body)["status"] for event in events][-1] == "FAILED"
+    assert world.cache.zcard("{q:default}:leased") == 0
+
+
+def test_a_reminder_of_a_deleted_job_is_forgotten(world: World, conn: psycopg.Connection[Any]) -> None:
+    world.submit()
+    conn.execute("DELETE FROM jobs")
+
+    assert world.run_due() == 0
+    assert world.cache.keys("{q:default}*") == []
+
+
+def test_a_stale_reminder_of_a_finished_job_is_corrected(world: World) -> None:
+    submitted = world.submit()
+    world.run_due()
+    batch = world.link.batch()
+    world.queues.sync([submitted], batch)
+    batch.send()
+
+    assert world.run_due() == 0
+    assert world.cache.keys("{q:default}*") == []
+
+
+def test_a_job_longer_than_the_budget_waits_for_another_worker(world: World) -> None:
+    long = world.submit(timeout_seconds=3600)
+    short = world.submit(timeout_seconds=10)
+
+    assert world.run_due() == 1
+
+    assert world.store.get(long.id).status is JobStatus.QUEUED
+    assert world.store.get(short.id).status is JobStatus.COMPLETED
+    assert world.cache.zcard("{q:default}:ready") == 1
+
+
+def test_stopping_finishes_what_runs_and_releases_what_waits(world: World) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    @job("slow", into=world.registry)
+    def slow(payload: Any, context: JobContext) -> None:
+        started.set()
+        go_on.wait(10)
+
+    jobs = [world.submit("slow") for _ in range(2)]
+    worker = world.worker(slots=1)
+    worker._hand.room = lambda: 2  # type: ignore[method-assign]
+    running = threading.Thread(target=worker.run, args=(Budget(), GRACE))
+    running.start()
+    assert started.wait(10)
+    worker.stop()
+    while not worker._waiting.empty():
+        pass
+    go_on.set()
+    running.join()
+
+    statuses = sorted(row.status for row in world.store.find([job.id for job in jobs]))
+    assert statuses == [JobStatus.COMPLETED, JobStatus.QUEUED]
+    assert world.run_due() == 1
+
+
+def test_outcomes_are_held_while_postgres_is_away(world: World) -> None:
+    world.submit(payload="kept")
+    (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
+    hand = Hand(1)
+    settler = Settler(
+        store=_AwayTwice(world.new_store()),
+        redis_link=world.link,
+        queues=world.queues,
+        stream=world.stream,
+        hand=hand,
+        pause=lambda seconds: None,
+    )
+
+    settler.put(Settlement(running, Completed(b'"kept"')))
+    settler.finish()
+    settler.run()
+
+    assert world.store.get(running.id).status is JobStatus.COMPLETED
+
+
+class _AwayTwice(JobStore):
+    def __init__(self, store: JobStore) -> None:
+        super().__init__(store._database)
+        self._refusals = 2
+
+    def settle(self, settlements: Any) -> list[Job]:
+        if self._refusals:
+            self._refusals -= 1
+            raise StoreUnavailable("away")
+        return super().settle(settlements)
+
+
+def test_a_long_job_keeps_its_lease_and_reports_progress(world: World, conn: psycopg.Connection[Any]) -> None:
+    world.submit()
+    (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
+    hand = Hand(1)
+    attempt = Attempt(running, None)  # type: ignore[arg-type]
+    attempt.held_since -= 11
+    attempt.progress(0.25, "a quarter")
+    hand.add([attempt])
+
+    world.keeper(hand)._beat()
+
+    renewed = world.store.get(running.id)
+    assert renewed.lease_expires_at is not None
+    assert running.lease_expires_at is not None
+    assert renewed.lease_expires_at > running.lease_expires_at
+    assert msgspec.json.decode(renewed.progress or b"")["message"] == "a quarter"
+
+
+def test_a_handler_whose_lease_is_lost_hears_of_it(world: World, expire_lease: Callable[[Job], None]) -> None:
+    world.submit()
+    (slow,) = world.fetcher("slow").fetch(["default"], 1, FOREVER).jobs
+    expire_lease(slow)
+    world.fetcher("fast").fetch(["default"], 1, FOREVER)
+    hand = Hand(1)
+    attempt = Attempt(slow, None)  # type: ignore[arg-type]
+    attempt.held_since -= 11
+    hand.add([attempt])
+
+    world.keeper(hand)._beat()
+
+    with pytest.raises(LeaseLost):
+        attempt.check_cancelled()
+
+
+def test_an_unknown_job_type_fails_with_the_known_ones_named(world: World, conn: psycopg.Connection[Any]) -> None:
+    submitted = world.submit()
+    conn.execute("UPDATE jobs SET job_type = 'gone'")
+
+    world.run_due()
+
+    failed = world.store.get(submitted.id)
+    assert failed.status is JobStatus.FAILED
+    assert "echo" in (failed.error or "")
