@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from chalicelib.broadcaster import Broadcaster
+from chalicelib.connections import Connections
+from chalicelib.errors import ConnectionGone, GatewayUnavailable
+from chalicelib.events import FRAME_BYTES, Subscription
+from chalicelib.gateway import Gateway
+from tests.integration.conftest import World
+
+
+class ListeningGateway(Gateway):
+    """Stands in for API Gateway, which only AWS has: keeps what was sent, and knows who has left."""
+
+    def __init__(self) -> None:
+        super().__init__("", lambda endpoint: None)
+        self.sent: dict[str, list[Any]] = defaultdict(list)
+        self.gone: set[str] = set()
+        self.slow: dict[str, threading.Event] = {}
+        self.refusing: set[str] = set()
+        self.tries: dict[str, int] = defaultdict(int)
+        self.cut_off: list[str] = []
+
+    def send(self, api_id: str, stage: str, connection_id: str, frame: bytes) -> None:
+        self.tries[connection_id] += 1
+        if connection_id in self.slow:
+            self.slow[connection_id].wait(10)
+        if connection_id in self.gone:
+            raise ConnectionGone(connection_id)
+        if connection_id in self.refusing:
+            raise GatewayUnavailable(connection_id)
+        assert len(frame) <= FRAME_BYTES
+        self.sent[connection_id].append(msgspec.json.decode(frame))
+
+    def cut(self, api_id: str, stage: str, connection_id: str) -> None:
+        self.cut_off.append(connection_id)
+
+
+@pytest.fixture
+def gateway() -> ListeningGateway:
+    return ListeningGateway()
+
+
+@pytest.fixture
+def connections(world: World) -> Connections:
+    return Connections(world.cache)
+
+
+@pytest.fixture
+def broadcasting(
+    world: World, connections: Connections, gateway: ListeningGateway
+) -> Callable[[], Any]:
+    @contextmanager
+    def running(name: str = "b") -> Iterator[None]:
+        stopped = threading.Event()
+        broadcaster = Broadcaster(name=name, stream=world.stream, connections=connections, gateway=gateway)
+        thread = threading.Thread(target=broadcaster.run, args=(stopped,))
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            thread.join()
+
+    return running
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    ends_at = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < ends_at, "it never happened"
+        time.sleep(0.01)
+
+
+def statuses(frames: list[Any]) -> list[str]:
+    return [frame["data"]["status"] for frame in frames]
+
+
+def test_a_client_that_asks_for_nothing_gets_every_change_in_the_ancestors_frame(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("c", "api", "stage")
+
+    with broadcasting():
+        job = world.submit(payload={"a": 1})
+        world.run_due()
+        eventually(lambda: len(gateway.sent["c"]) == 3)
+
+    frames = gateway.sent["c"]
+    assert statuses(frames) == ["QUEUED", "RUNNING", "COMPLETED"]
+    assert {frame["type"] for frame in frames} == {"JobStatusUpdate"}
+    assert frames[-1]["data"]["id"] == str(job.id)
+    assert frames[-1]["data"]["result"] == {"a": 1}
+    assert [frame["data"]["version"] for frame in frames] == [1, 2, 3]
+
+
+def test_what_happened_before_the_broadcaster_came_is_told_when_it_stops_too(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("c", "api", "stage")
+    world.submit()
+
+    with broadcasting():
+        pass
+
+    assert statuses(gateway.sent["c"]) == ["QUEUED"]
+
+
+def test_the_next_broadcaster_goes_on_where_the_last_one_stopped(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[..., Any]
+) -> None:
+    connections.add("c", "api", "stage")
+    world.submit()
+    with broadcasting("first"):
+        eventually(lambda: gateway.sent["c"])
+    world.submit()
+
+    with broadcasting("second"):
+        eventually(lambda: len(gateway.sent["c"]) == 2)
+
+    assert len(gateway.sent["c"]) == 2
+
+
+def test_one_of_two_broadcasters_sends(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[..., Any]
+) -> None:
+    connections.add("c", "api", "stage")
+
+    with broadcasting("first"), broadcasting("second"):
+        for _ in range(3):
+            world.submit()
+        eventually(lambda: len(gateway.sent["c"]) >= 3)
+
+    assert len(gateway.sent["c"]) == 3
+
+
+@pytest.mark.parametrize(
+    "subscription",
+    [Subscription(queues=["mine"]), Subscription(job_types=["fail"]), Subscription(queues=["x"], job_types=["fail"])],
+)
+def test_a_subscription_shows_what_it_names_and_nothing_else(
+    world: World,
+    connections: Connections,
+    gateway: ListeningGateway,
+    broadcasting: Callable[[], Any],
+    subscription: Subscription,
+) -> None:
+    connections.add("c", "api", "stage")
+    connections.add("all", "api", "stage")
+    connections.subscribe("c", subscription)
+
+    with broadcasting():
+        world.submit("echo", queue="other")
+        wanted = world.submit("fail", queue="mine")
+        eventually(lambda: len(gateway.sent["all"]) == 2)
+        eventually(lambda: gateway.sent["c"])
+
+    assert [frame["data"]["id"] for frame in gateway.sent["c"]] == [str(wanted.id)]
+
+
+def test_batches_hold_the_newest_version_of_each_job(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("c", "api", "stage")
+    connections.subscribe("c", Subscription(batch=True))
+    jobs = [world.submit(payload="x" * 3000) for _ in range(40)]
+    world.run_due()
+
+    with broadcasting():
+        eventually(lambda: sum(len(frame["data"]) for frame in gateway.sent["c"]) >= 40)
+
+    shown = [job for frame in gateway.sent["c"] for job in frame["data"]]
+    assert {job["id"] for job in shown} == {str(job.id) for job in jobs}
+    assert {(job["status"], job["version"]) for job in shown} == {("COMPLETED", 3)}
+    assert {frame["type"] for frame in gateway.sent["c"]} == {"JobStatusUpdates"}
+    assert len(gateway.sent["c"]) > 1
+
+
+def test_a_client_that_left_is_forgotten(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    age(world, connections, "left")
+    connections.add("stayed", "api", "stage")
+    gateway.gone.add("left")
+
+    with broadcasting():
+        world.submit()
+        eventually(lambda: "left" not in connections.all())
+        eventually(lambda: gateway.sent["stayed"])
+
+
+def test_a_client_that_has_just_come_survives_a_410_and_misses_nothing(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("new", "api", "stage")
+    gateway.gone.add("new")
+
+    with broadcasting():
+        world.submit()
+        eventually(lambda: gateway.tries["new"] >= 2)
+        gateway.gone.clear()
+        eventually(lambda: gateway.sent["new"])
+
+    assert statuses(gateway.sent["new"]) == ["QUEUED"]
+
+
+def test_a_slow_client_does_not_hold_up_the_others(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("slow", "api", "stage")
+    connections.add("quick", "api", "stage")
+    gateway.slow["slow"] = threading.Event()
+
+    with broadcasting():
+        for n in range(3):
+            world.submit()
+            eventually(lambda n=n: len(gateway.sent["quick"]) == n + 1)
+        assert gateway.sent["slow"] == []
+        gateway.slow["slow"].set()
+        eventually(lambda: len(gateway.sent["slow"]) == 3)
+
+
+def test_a_client_that_never_takes_a_frame_is_cut(
+    world: World,
+    connections: Connections,
+    gateway: ListeningGateway,
+    broadcasting: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chalicelib.outbox.RETRY_SECONDS", 0.001)
+    connections.add("stuck", "api", "stage")
+    gateway.refusing.add("stuck")
+
+    with broadcasting():
+        world.submit()
+        eventually(lambda: gateway.cut_off == ["stuck"])
+        eventually(lambda: connections.all() == {})
+
+
+def test_connections_older_than_any_can_be_are_dropped(world: World, connections: Connections) -> None:
+    age(world, connections, "ancient", seconds=3 * 3600)
+    connections.add("fresh", "api", "stage")
+
+    assert set(connections.all()) == {"fresh"}
+
+
+def test_a_subscription_of_an_unknown_connection_registers_nobody(world: World, connections: Connections) -> None:
+    connections.subscribe("unknown", Subscription())
+
+    assert connections.all() == {}
+
+
+def age(world: World, connections: Connections, connection_id: str, seconds: int = 60) -> None:
+    connections.add(connection_id, "api", "stage")
+    connection = connections.find(connection_id)
+    assert connection is not None
+    older = msgspec.structs.replace(connection, connected_at=connection.connected_at - seconds)
+    world.cache.hset("{ws}:connections", connection_id, msgspec.json.encode(older))

@@ -1,0 +1,156 @@
+"""Lists: the filters, the pages, and the indexes that serve them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from uuid_utils.compat import uuid7
+
+from chalicelib import wire
+from chalicelib.jobs import AttemptError, Completed, Failed, JobStatus, Retry, Settlement
+from chalicelib.store.jobs import JobFilter, JobStore
+from chalicelib.views import INLINE_BYTES, inline
+from tests.integration.conftest import World, claim, insert
+
+TODAY_READ_WHOLE = f"Seq Scan on jobs_{datetime.now(UTC):%Y%m%d}"  # the other days' partitions are empty here
+BOOM = AttemptError(type="ValueError", message="boom")
+
+
+def put_one_in_each_state(store: JobStore) -> None:
+    insert(store)
+    insert(store, delay=timedelta(hours=1))
+    for outcome in (Completed(b"1"), Retry(BOOM, timedelta(hours=1)), Retry(BOOM, timedelta(0)), Failed(BOOM)):
+        (running,) = claim(store, insert(store).id)
+        store.settle([Settlement(running, outcome)])
+    claim(store, insert(store).id)
+
+
+@pytest.mark.parametrize("label", [*JobStatus, "SCHEDULED", "RETRYING"])
+def test_the_filter_finds_exactly_the_jobs_that_show_the_label(store: JobStore, label: str) -> None:
+    put_one_in_each_state(store)
+    everything = [inline(job) for job in store.page(JobFilter())]
+
+    found = store.page(wire.job_filter({"status": label}))
+
+    assert {job.id for job in found} == {view.id for view in everything if view.status == label}
+
+
+def test_pages_follow_each_other_without_gaps(store: JobStore) -> None:
+    newest_first = sorted((insert(store).id for _ in range(7)), reverse=True)
+
+    first = store.page(JobFilter(limit=3))
+    second = store.page(JobFilter(limit=3, before=first[-1].id))
+    third = store.page(JobFilter(limit=3, before=second[-1].id))
+
+    assert [job.id for job in (*first, *second, *third)] == newest_first
+
+
+def test_filters_join(store: JobStore) -> None:
+    wanted = insert(store, queue="mail", job_type="send")
+    insert(store, queue="mail", job_type="other")
+    insert(store, queue="other", job_type="send")
+
+    assert [job.id for job in store.page(JobFilter(queue="mail", job_type="send"))] == [wanted.id]
+
+
+@pytest.mark.parametrize(("length", "is_inline"), [(INLINE_BYTES - 2, True), (INLINE_BYTES - 1, False)])
+def test_values_over_4_kb_are_left_out_of_lists_and_named(store: JobStore, length: int, is_inline: bool) -> None:
+    value = msgspec.json.encode("x" * length)
+    (running,) = claim(store, insert(store, payload=msgspec.Raw(value)).id)
+    (told,) = store.settle([Settlement(running, Completed(value))])
+    (listed,) = store.page(JobFilter())
+
+    for view in (inline(told), inline(listed)):
+        assert view.omitted == ([] if is_inline else ["payload", "result"])
+        assert (view.payload is not None, view.result is not None) == (is_inline, is_inline)
+
+
+def test_a_null_result_is_not_an_omitted_one(store: JobStore) -> None:
+    (running,) = claim(store, insert(store, payload=msgspec.Raw(b"null")).id)
+    store.settle([Settlement(running, Completed(b"null"))])
+
+    assert inline(store.page(JobFilter())[0]).omitted == []
+
+
+# Plans are looked at on a table of 20,000 jobs, nearly all completed, as it would be after some days.
+@pytest.fixture
+def busy(conn: psycopg.Connection[Any], store: JobStore) -> None:
+    conn.execute(
+        """
+        INSERT INTO jobs (id, job_type, queue, status, priority, max_attempts, attempt, failures, timeout_seconds,
+                          run_at, payload, finished_at)
+        SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - n), 12, '0') || '-7000-8000-000000000000')::uuid,
+               CASE n %% 500 WHEN 3 THEN 'rare' ELSE 'common' END, 'default', CASE WHEN n %% 1000 = 0 THEN 'FAILED' WHEN n %% 997 = 0 THEN 'QUEUED'
+               ELSE 'COMPLETED' END, 0, 3, 1, 0, 60, now(), '{}', CASE WHEN n %% 997 = 0 AND n %% 1000 <> 0 THEN NULL ELSE now() END
+          FROM generate_series(1, 20000) AS n
+        """.replace("%%", "%").encode()
+    )
+    conn.execute("ANALYZE jobs")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "index"),
+    [
+        (JobFilter(), "pkey"),
+        (JobFilter(before=uuid7()), "pkey"),
+        (JobFilter(status=JobStatus.FAILED), "ended_badly"),
+        (JobFilter(status=JobStatus.RUNNING, queue="default"), "queue_id_idx"),
+        (JobFilter(job_type="rare"), "job_type_id_idx"),
+    ],
+    ids=["all", "next page", "failed", "running", "job type"],
+)
+def test_lists_are_served_by_an_index_without_reading_the_table(
+    busy: None, world: World, explained: list[str], chosen: JobFilter, index: str
+) -> None:
+    world.store.page(chosen)
+
+    (plan,) = explained
+    assert index in plan
+    assert TODAY_READ_WHOLE not in plan
+    assert all(int(rows) < 100 for rows in re.findall(r"Rows Removed by Filter: (\d+)", plan))
+
+
+def test_a_settle_touches_only_the_days_of_its_jobs_and_finds_rows_by_id(
+    busy: None, world: World, explained: list[str]
+) -> None:
+    jobs = claim(world.store, *(insert(world.store).id for _ in range(50)))
+    explained.clear()
+
+    world.store.settle([Settlement(job, Completed(b"1")) for job in jobs])
+
+    (plan,) = explained
+    assert TODAY_READ_WHOLE not in plan
+    assert "pkey" in plan
+
+
+def test_a_claim_and_its_settle_find_rows_by_id(busy: None, world: World, explained: list[str]) -> None:
+    job = insert(world.store)
+    explained.clear()
+
+    claim(world.store, job.id)
+
+    (plan,) = explained
+    assert TODAY_READ_WHOLE not in plan
+
+
+@pytest.fixture
+def explained(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Plans of the statements that the store runs from here on, as Postgres executed them."""
+    plans: list[str] = []
+    database = world.store._database
+    fetch = database.fetch
+
+    def explaining(query: Any, params: Any = None) -> Any:
+        with database.transaction() as connection:
+            rows = connection.execute(b"EXPLAIN (ANALYZE, COSTS OFF) " + query.encode(), params).fetchall()
+            plans.append("\n".join(line for (line,) in rows))
+            raise psycopg.Rollback
+        return fetch(query, params)
+
+    monkeypatch.setattr(database, "fetch", explaining)
+    return plans

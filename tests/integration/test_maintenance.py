@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from chalicelib.chores import Chores
+from chalicelib.jobs import JobStatus
+from chalicelib.maintenance import Maintenance
+from chalicelib.store.database import Database
+from chalicelib.store.partitions import PartitionStore
+from tests.integration.conftest import FOREVER, World, insert
+
+
+@pytest.fixture
+def maintenance(world: World, database: Database) -> Iterator[Maintenance]:
+    return Maintenance(
+        store=world.store,
+        partitions=PartitionStore(database),
+        redis_link=world.link,
+        queues=world.queues,
+        chores=Chores(world.cache),
+    )
+
+
+def test_all_unfinished_jobs_survive_the_loss_of_redis(world: World, maintenance: Maintenance) -> None:
+    waiting, running = world.submit(queue="a"), world.submit(queue="b")
+    later = world.submit(delay_seconds=3600)
+    world.fetcher().fetch(["b"], 1, FOREVER)
+    world.cache.flushall()
+
+    maintenance.run_once()
+
+    assert world.queues.names() == ["a", "b", "default"]
+    assert world.cache.zcard("{q:a}:ready") == 1
+    assert world.cache.zcard("{q:b}:leased") == 1
+    assert world.cache.zcard("{q:default}:delayed") == 1
+    assert world.run_due() == 1
+    assert world.store.get(waiting.id).status is JobStatus.COMPLETED
+    assert world.store.get(running.id).status is JobStatus.RUNNING
+    assert world.store.get(later.id).status is JobStatus.QUEUED
+
+
+def test_a_job_recorded_but_never_enqueued_is_swept_up(
+    world: World, maintenance: Maintenance, conn: psycopg.Connection[Any]
+) -> None:
+    Chores(world.cache).set_epoch()
+    stranded = insert(world.store)
+    maintenance.run_once()
+    assert world.run_due() == 0  # too young: its submit may still be on its way
+
+    conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
+    maintenance.sweep()
+
+    assert world.run_due() == 1
+    assert world.store.get(stranded.id).status is JobStatus.COMPLETED
+
+
+def test_a_sweep_looks_at_each_job_once(
+    world: World, maintenance: Maintenance, conn: psycopg.Connection[Any]
+) -> None:
+    for _ in range(3):
+        world.submit(delay_seconds=3600)
+    conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
+
+    assert [maintenance.sweep(), maintenance.sweep()] == [3, 0]
+
+
+def test_one_of_several_maintainers_has_the_turn(world: World) -> None:
+    chores = Chores(world.cache)
+
+    assert [chores.begin(timedelta(seconds=5)) for _ in range(3)] == [True, False, False]
+
+
+def test_partitions_are_made_ahead_and_hold_their_days_jobs(database: Database, conn: psycopg.Connection[Any]) -> None:
+    partitions = PartitionStore(database)
+    conn.execute(f"DROP TABLE jobs_{datetime.now(UTC) + timedelta(days=6):%Y%m%d}".encode())
+
+    assert partitions.ensure() == [f"jobs_{datetime.now(UTC) + timedelta(days=6):%Y%m%d}"]
+    assert partitions.ensure() == []
+
+
+def test_a_job_lands_in_the_partition_of_its_day(world: World, conn: psycopg.Connection[Any]) -> None:
+    job = world.submit()
+
+    (name,) = conn.execute("SELECT tableoid::regclass::text FROM jobs WHERE id = %s", [job.id]).fetchone() or ("",)
+
+    assert name == f"jobs_{job.created_at.astimezone(UTC):%Y%m%d}"

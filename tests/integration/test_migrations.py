@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from chalicelib.store.database import Database
+from chalicelib.store.migrations import DIRECTORY, MigrationStore
+from infra.local.services import Addresses
+
+ALL = sorted(path.stem for path in DIRECTORY.glob("*.sql"))
+
+
+@pytest.fixture
+def empty_url(addresses: Addresses) -> Iterator[str]:
+    with psycopg.connect(addresses.database_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE empty")
+        yield addresses.database_url.replace(conninfo_to_dict(addresses.database_url)["dbname"] or "", "empty")
+        connection.execute("DROP DATABASE empty WITH (FORCE)")
+
+
+def migrate(url: str, applied: list[list[str]]) -> None:
+    database = Database(url)
+    applied.append(MigrationStore(database, url).apply())
+    database.close()
+
+
+def test_two_migrators_at_once_apply_each_migration_once(empty_url: str) -> None:
+    applied: list[list[str]] = []
+
+    migrators = [threading.Thread(target=migrate, args=(empty_url, applied)) for _ in range(4)]
+    for migrator in migrators:
+        migrator.start()
+    for migrator in migrators:
+        migrator.join()
+
+    assert sorted(applied) == [[], [], [], ALL]
+
+
+def test_what_is_missing_is_named_until_it_is_applied(empty_url: str) -> None:
+    database = Database(empty_url)
+    migrations = MigrationStore(database, empty_url)
+
+    assert migrations.missing() == ALL
+    migrations.apply()
+    assert migrations.missing() == []
+    database.close()
+
+
+def test_a_database_that_cannot_be_reached_is_said_so(empty_url: str) -> None:
+    from chalicelib.errors import StoreUnavailable
+
+    database = Database(make_conninfo(empty_url, port=1))
+
+    with pytest.raises(StoreUnavailable):
+        MigrationStore(database, empty_url).apply()
