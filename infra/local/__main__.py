@@ -10,13 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from infra.local import accounts, console
 from infra.local.programs import programs
 from infra.local.stack import Stack, find_stack
 from infra.local.steps import StepFailed, explain, step
+from infra.local.strays import end_strays
 from infra.local.supervisor import Supervisor
 from infra.local.up import Up
+
+
+# a person may have named a directory that holds more than the stack
+OURS = {"postgres", "valkey", "aws", "logs", "ports.json", "stack.json", "stamps.json", "supervisor.conf"}
 
 
 def main() -> int:
@@ -59,7 +65,9 @@ def reset(stack: Stack) -> None:
         _stop(stack)
         with step("throw data away"):
             shutil.rmtree(accounts.stand_in(stack.postgres.directory), ignore_errors=True)
-            shutil.rmtree(stack.directory)
+            for path in stack.directory.iterdir():
+                if path.name in OURS:
+                    _remove(path)
 
 
 def status(stack: Stack) -> None:
@@ -80,6 +88,13 @@ def logs(stack: Stack) -> None:
         subprocess.run(["tail", "-n", "20", "-F", *files])
 
 
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def _stop(stack: Stack) -> None:
     supervisor = Supervisor(stack)
     if supervisor.is_running():
@@ -89,7 +104,7 @@ def _stop(stack: Stack) -> None:
                 supervisor.stop(program.name)
         with step("stop supervisor"):
             supervisor.shut_down()
-    supervisor.end_strays()
+    end_strays(stack)
 
 
 @contextlib.contextmanager

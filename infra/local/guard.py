@@ -5,12 +5,13 @@ Its standard input is a pipe that only the parent holds open, so that even a par
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import signal
 import sys
 
 import psutil
+
+from infra.local.processes import send, wait_until_gone
 
 GRACE_SECONDS = 10
 
@@ -20,10 +21,9 @@ def main(pids: str, directory: str) -> None:
     servers = [psutil.Process(int(pid)) for pid in pids.split(",")]
     sys.stdin.buffer.read()
     for server in servers:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            server.send_signal(signal.SIGINT)
-    for server in psutil.wait_procs(servers, timeout=GRACE_SECONDS)[1]:
-        server.kill()
+        send(server, signal.SIGINT)
+    for server in wait_until_gone(servers, GRACE_SECONDS):
+        send(server, signal.SIGKILL)
     if directory:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -103,7 +103,7 @@ class Stack:
 
 def find_stack(environ: Mapping[str, str]) -> Stack:
     """The stack the environment names, with the ports it has or would get."""
-    directory = (ROOT / environ.get("STACK_DIR", ".local")).resolve()
+    directory = (ROOT / (environ.get("STACK_DIR") or ".local")).resolve()
     remembered = _remembered(directory)
     ports = {
         field: _choose(environ.get(setting, ""), remembered.get(field), default, may_move=may_move)

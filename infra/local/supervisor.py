@@ -1,35 +1,31 @@
 """Keeps the stack's programs running, with supervisord. It restarts what dies and rotates their logs.
 
-When supervisord itself was killed, its programs are strays: they are recognised by the mark in their environment and stopped
-before anything starts anew.
+When supervisord itself was killed, its programs are strays: they are stopped before anything starts anew.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import http.client
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from infra.local import postgres
+from infra.local.processes import wait_until_gone
 from infra.local.programs import PROGRAM_MARK, STACK_MARK, base_environment, render
 from infra.local.stack import ROOT, Stack
+from infra.local.strays import end_strays
 
 LONGEST_SOCKET = 100  # macOS allows 104 bytes in a socket's path, Linux 108
 START_SECONDS = 10
-STRAY_SECONDS = 20
 RUNNING = {"RUNNING", "STARTING", "BACKOFF"}
 
 
@@ -61,7 +57,7 @@ class Supervisor:
         if self.is_running():
             self._update()
         else:
-            self.end_strays()
+            end_strays(self._stack)
             self._start()
 
     def states(self) -> dict[str, dict[str, Any]]:
@@ -83,22 +79,7 @@ class Supervisor:
     def shut_down(self) -> None:
         process = psutil.Process(self.pid())
         self._call("shutdown")
-        with contextlib.suppress(psutil.TimeoutExpired):
-            process.wait(START_SECONDS)
-
-    def strays(self) -> list[psutil.Process]:
-        """Processes of this stack, supervisord included, in no order."""
-        return list(_marked(str(self._stack.directory)))
-
-    def end_strays(self) -> None:
-        """Politely first, then not."""
-        strays = self.strays()
-        for process in strays:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(_polite(process))
-        for process in psutil.wait_procs(strays, timeout=STRAY_SECONDS)[1]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        wait_until_gone([process], START_SECONDS)
 
     def _write_config(self) -> None:
         (self._stack.directory / "logs").mkdir(parents=True, exist_ok=True)
@@ -135,19 +116,6 @@ def _socket_path(directory: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"job-scheduler-{name}.sock"
 
 
-def _marked(directory: str) -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            alive = process.status() != psutil.STATUS_ZOMBIE
-            if alive and process.environ().get(STACK_MARK) == directory and process.pid != os.getpid():
-                yield process
-
-
-def _polite(process: psutil.Process) -> signal.Signals:
-    is_postgres = process.environ().get(PROGRAM_MARK) == "postgres"
-    return postgres.STOP_SIGNAL if is_postgres else signal.SIGTERM
-
-
 class _SocketTransport(xmlrpc.client.Transport):
     """XML-RPC over a Unix socket."""
 
@@ -155,8 +123,7 @@ class _SocketTransport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
 
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        """The host says nothing here."""
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - it is always this one
         return _SocketConnection(self._path)
 
 

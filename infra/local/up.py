@@ -13,6 +13,7 @@ from infra.local.programs import base_environment
 from infra.local.shell import run
 from infra.local.stack import ROOT, Ports, Stack, remember, setting_of
 from infra.local.steps import StepFailed, step
+from infra.local.strays import end_strays
 from infra.local.supervisor import Supervisor
 
 LISTENERS = {"postgres": ["postgres"], "valkey": ["valkey"], "emulator": ["aws", "front"], "worker": []}
@@ -47,7 +48,7 @@ class Up:
         with step("supervisor") as now:
             now.skipped = self._supervisor.is_running()
             if not now.skipped:
-                self._supervisor.end_strays()
+                end_strays(self.stack)
             self._move_busy_ports()
             remember(self.stack)
             self.stack.postgres.prepare()
