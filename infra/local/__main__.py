@@ -20,7 +20,6 @@ from infra.local.strays import end_strays
 from infra.local.supervisor import Supervisor
 from infra.local.up import Up
 
-
 # a person may have named a directory that holds more than the stack
 OURS = {"postgres", "valkey", "aws", "logs", "ports.json", "stack.json", "stamps.json", "supervisor.conf"}
 

@@ -14,7 +14,7 @@ import psutil
 
 from infra.local import postgres
 from infra.local.processes import is_gone, send, wait_until_gone
-from infra.local.programs import STACK_MARK
+from infra.local.programs import PROGRAM_MARK, STACK_MARK
 from infra.local.stack import Stack
 
 GRACE_SECONDS = 20
@@ -26,21 +26,52 @@ def find_strays(stack: Stack) -> list[psutil.Process]:
 
 
 def end_strays(stack: Stack) -> None:
-    """Politely first, then not."""
-    strays = find_strays(stack)
+    """The supervisor first, which would start others anew; workers next, which finish what they hold."""
+    for program in ("supervisor", "worker"):
+        _end([process for process in find_strays(stack) if _mark(process, PROGRAM_MARK) == program], stack)
+    _end(find_strays(stack), stack)
+
+
+def owner_of(port: int) -> str:
+    """The directory of the stack that listens there, or nothing when it is another program."""
+    listeners = (process for process in psutil.process_iter() if port in _listens_on(process))
+    return next((directory for process in listeners if (directory := _mark(process, STACK_MARK))), "")
+
+
+def _listens_on(process: psutil.Process) -> set[int]:
+    with contextlib.suppress(psutil.Error, OSError):
+        return {link.laddr.port for link in process.net_connections("tcp") if link.status == psutil.CONN_LISTEN}
+    return set()
+
+
+def _end(strays: list[psutil.Process], stack: Stack) -> None:
+    """Politely first, then not. Children leave with their parents."""
+    pids = {process.pid for process in strays}
     for process in strays:
-        send(process, _polite_signal(process, stack))
+        if _parent(process) not in pids:
+            send(process, _polite_signal(process, stack))
     for process in wait_until_gone(strays, GRACE_SECONDS):
         send(process, signal.SIGKILL)
     wait_until_gone(strays, GRACE_SECONDS)
 
 
+def _mark(process: psutil.Process, name: str) -> str:
+    with contextlib.suppress(psutil.Error, OSError):
+        return process.environ().get(name, "")
+    return ""
+
+
+def _parent(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return process.ppid()
+    return 0
+
+
 def _is_ours(process: psutil.Process, stack: Stack) -> bool:
     if is_gone(process):
         return False
-    with contextlib.suppress(psutil.Error, OSError):
-        if process.environ().get(STACK_MARK) == str(stack.directory):
-            return True
+    if _mark(process, STACK_MARK) == str(stack.directory):
+        return True
     return _works_in(process) in (str(stack.valkey.directory), str(stack.postgres.data))
 
 

@@ -13,7 +13,7 @@ from infra.local.programs import base_environment
 from infra.local.shell import run
 from infra.local.stack import ROOT, Ports, Stack, remember, setting_of
 from infra.local.steps import StepFailed, step
-from infra.local.strays import end_strays
+from infra.local.strays import end_strays, owner_of
 from infra.local.supervisor import Supervisor
 
 LISTENERS = {"postgres": ["postgres"], "valkey": ["valkey"], "emulator": ["aws", "front"], "worker": []}
@@ -39,9 +39,9 @@ class Up:
         self._settings()
         self._deploy(deploy.API)
         self._deploy(deploy.WORKER)
-        self._dashboard()
         self._worker()
         self._write_addresses()
+        self._dashboard()
         self._warm_up()
 
     def _supervise(self) -> None:
@@ -94,7 +94,7 @@ class Up:
         port = getattr(self.stack.ports, field)
         if not is_free(port):
             advice = f"Choose another one: make up {setting_of(field)}={first_free(port + 1)}"
-            raise StepFailed(f"Port {port}, which {name} needs, is taken by another program.", advice)
+            raise StepFailed(f"Port {port}, which {name} needs, is taken by {_tenant(port)}.", advice)
 
     def _migrate(self) -> None:
         with step("migrations"):
@@ -137,3 +137,8 @@ class Up:
             problem = warm.warm_up(self.stack)
             if problem:
                 raise StepFailed(problem, WHAT_NOW, self.stack.log("emulator"))
+
+
+def _tenant(port: int) -> str:
+    directory = owner_of(port)
+    return f"the stack in {directory} (`make down STACK_DIR={directory}` stops it)" if directory else "another program"
