@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.local import accounts, console
+from infra.local.ports import LOOPBACK
 from infra.local.programs import programs
 from infra.local.stack import Stack, find_stack
 from infra.local.steps import StepFailed, explain, step
@@ -40,9 +41,11 @@ def main() -> int:
 
 
 def _forget_own_account() -> None:
-    """A person's AWS profile, region or token must not reach the emulator."""
+    """A person's AWS profile, region or token must not reach the emulator, nor our calls to it a proxy."""
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_PORT"]:
         del os.environ[name]
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "localhost", LOOPBACK]))
 
 
 def up(stack: Stack) -> None:

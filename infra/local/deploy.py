@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ from pathlib import Path
 
 from infra.local import aws
 from infra.local.changes import Stamps, digest
-from infra.local.programs import base_environment
 from infra.local.shell import run
 from infra.local.stack import ROOT, Stack
 from infra.local.steps import StepFailed
@@ -74,7 +74,7 @@ def _is_deployed(stack: Stack, app: App) -> bool:
 
 def _chalice(stack: Stack, app: App) -> None:
     chalice = str(Path(sys.executable).with_name("chalice"))
-    environment = base_environment() | stack.aws_environment()
+    environment = dict(os.environ) | stack.aws_environment()  # pip may need a person's proxy or index
     log = stack.log(f"deploy-{app.name}")
     command = [chalice, "deploy", "--stage", STAGE]
     run(command, directory=app.directory, environment=environment, log=log, advice=ADVICE)
