@@ -3,7 +3,8 @@
 SchedulerError
 ├─ InvalidInput          the caller sent a value we cannot accept
 │  ├─ InvalidPayload     the payload does not fit its job type
-│  └─ UnknownJobType     no handler is registered for this job_type
+│  ├─ UnknownJobType     no handler is registered for this job_type
+│  └─ Unstorable         Postgres cannot hold the value
 ├─ MalformedJson         the body is not JSON
 ├─ TooLarge              the caller sent more than we keep
 ├─ JobNotFound           no job has this id
@@ -60,6 +61,12 @@ class UnknownJobType(InvalidInput):
     def __init__(self, job_type: str, known: Sequence[str]) -> None:
         super().__init__(f"unknown job_type {job_type!r}; known: {', '.join(known)}", "$.job_type")
         self.known = known
+
+
+class Unstorable(InvalidInput):
+    """A number out of all range, nesting too deep, text that is none: valid JSON, but not for Postgres."""
+
+    code = "unstorable"
 
 
 class MalformedJson(SchedulerError):

@@ -111,9 +111,13 @@ def _encoded(result: object) -> bytes:
 
 
 def _described(error: BaseException) -> AttemptError:
-    message = "".join(character if character.isprintable() or character in "\n\t" else "�" for character in str(error))
     return AttemptError(
         type=type(error).__name__,
-        message=message[:MESSAGE_CHARACTERS] or type(error).__name__,
-        traceback="".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:],
+        message=_storable(str(error)[:MESSAGE_CHARACTERS]) or type(error).__name__,
+        traceback=_storable("".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]),
     )
+
+
+def _storable(text: str) -> str:
+    """Without lone surrogates, which are not text, and without NUL, which Postgres refuses."""
+    return text.encode(errors="replace").decode().replace("\x00", "\ufffd")

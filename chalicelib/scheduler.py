@@ -99,7 +99,8 @@ class Scheduler:
 
     def _new_job(self, submission: Submission) -> NewJob:
         job_type = self._registry.get(submission.job_type)
-        _check_size(submission.payload)
+        _check_payload(submission.payload)
+        _check_time(submission.run_at)
         job_type.decode(submission.payload)
         return NewJob(
             id=uuid7(),
@@ -115,9 +116,19 @@ class Scheduler:
         )
 
 
-def _check_size(payload: msgspec.Raw) -> None:
+def _check_payload(payload: msgspec.Raw) -> None:
+    """What no job type may be given. The whole of it is read: a job type may skip fields that it does not know."""
     size = memoryview(payload).nbytes
     if size > PAYLOAD_BYTES:
         raise TooLarge("payload", size, PAYLOAD_BYTES)
     if rb"\u0000" in bytes(payload):
         raise InvalidInput("NUL characters cannot be stored", "$.payload")
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInput(str(error), "$.payload") from None
+
+
+def _check_time(run_at: datetime | None) -> None:
+    if run_at is not None and not 2000 <= run_at.year <= 9000:
+        raise InvalidInput("out of range", "$.run_at")

@@ -10,9 +10,9 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 
-from chalicelib.errors import QueueUnavailable, StoreUnavailable
+from chalicelib.errors import QueueUnavailable, StoreUnavailable, Unstorable
 from chalicelib.hand import Hand
-from chalicelib.jobs import Job, JobStatus, Settlement
+from chalicelib.jobs import AttemptError, Failed, Job, JobStatus, Settlement
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
 from chalicelib.store.jobs import JobStore
@@ -82,9 +82,19 @@ class Settler:
         while True:
             try:
                 return self._store.settle(settlements)
+            except Unstorable as error:
+                return self._settle_apart(settlements, error)
             except StoreUnavailable as error:
                 logger.warning("outcomes wait for postgres", extra={"count": len(settlements), "reason": str(error)})
                 self._pause(RETRY_SECONDS)
+
+    def _settle_apart(self, settlements: Sequence[Settlement], error: Unstorable) -> list[Job]:
+        """One result that Postgres cannot hold must not keep the others: halve until it is alone, and fail its job."""
+        if len(settlements) == 1:
+            failed = Failed(AttemptError(type="Unstorable", message=f"the result cannot be stored: {error}"))
+            return self._store.settle([Settlement(settlements[0].job, failed)])
+        middle = len(settlements) // 2
+        return [*self._settle(settlements[:middle]), *self._settle(settlements[middle:])]
 
     def _tell(self, settled: Sequence[Job]) -> None:
         batch = self._redis_link.batch()

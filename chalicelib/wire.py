@@ -31,6 +31,7 @@ from chalicelib.views import inline, whole
 logger = logging.getLogger(__name__)
 
 BASE = "/api"  # where the API stands, on every front door
+REQUEST_ID = "X-Request-Id"  # on every answer of a view of ours
 BODY_BYTES = 5 * 1024 * 1024
 MOST_JOBS = 1_000  # a page
 
@@ -71,8 +72,8 @@ class Api(Chalice):
 
     def __call__(self, event: Any, context: Any) -> Any:
         answer = super().__call__(event, context)
-        if answer.get("statusCode", 200) >= HTTPStatus.BAD_REQUEST and "problem+json" not in str(answer.get("headers")):
-            return {**answer, **_translated(answer, _request_id(event.get("requestContext", {})))}
+        if REQUEST_ID not in answer.get("headers", {}):
+            return _translated(answer, _request_id(event.get("requestContext", {})))
         return answer
 
 
@@ -87,7 +88,7 @@ def errors_to_http(app: Chalice) -> Callable[[Callable[P, Response]], Callable[P
                 response = view(*args, **kwargs)
             except SchedulerError as error:
                 response = problem(error, _request_id(request.context))
-            response.headers["X-Request-Id"] = _request_id(request.context)
+            response.headers[REQUEST_ID] = _request_id(request.context)
             _log(request, response)
             return response
 
@@ -187,6 +188,8 @@ def job_filter(params: Mapping[str, str]) -> JobFilter:
     unknown = sorted(params.keys() - {"status", "queue", "job_type", "limit", "cursor"})
     if unknown:
         raise InvalidInput("unknown parameter", unknown[0])
+    if any("\x00" in value for value in params.values()):
+        raise InvalidInput("NUL characters cannot be stored", "query")
     return JobFilter(
         **_status_filter(params.get("status")),
         queue=params.get("queue"),
@@ -240,7 +243,8 @@ def _translated(answer: Mapping[str, Any], request_id: str) -> dict[str, Any]:
     """A problem document for what Chalice refused by itself."""
     status = HTTPStatus(answer["statusCode"])
     response = _problem(status, status.description or status.phrase, status.name.lower(), request_id, [], {})
-    return response.to_dict()
+    headers = {**answer.get("headers", {}), **response.headers, REQUEST_ID: request_id}
+    return {**response.to_dict(), "headers": headers}
 
 
 def _current(app: Chalice) -> Request:

@@ -1,5 +1,7 @@
 """One connection to Postgres that heals itself.
 
+Its statements raise StoreUnavailable when Postgres is away, and Unstorable for a value that it cannot hold.
+
 No session state and no prepared statements, so that it works behind RDS Proxy or PgBouncer.
 """
 
@@ -16,7 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
 
-from chalicelib.errors import StoreUnavailable
+from chalicelib.errors import StoreUnavailable, Unstorable
 
 Row = tuple[Any, ...]
 
@@ -30,19 +32,19 @@ class Database:
         self._connection: psycopg.Connection[Row] | None = None
 
     def fetch(self, query: LiteralString, params: Mapping[str, Any] | None = None) -> list[Row]:
-        """All rows of one statement, committed. Raises StoreUnavailable."""
+        """All rows of one statement, committed."""
         with self._ours() as connection, connection.cursor(binary=True) as cursor:
             cursor.execute(query, params)
             return cursor.fetchall()
 
     def execute(self, query: LiteralString | sql.Composed, params: Sequence[Any] = ()) -> None:
-        """One statement without rows, committed. Raises StoreUnavailable."""
+        """One statement without rows, committed."""
         with self._ours() as connection:
             connection.execute(query, params or None)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Row]]:
-        """Several statements, committed together at the end. Raises StoreUnavailable."""
+        """Several statements, committed together at the end."""
         with self._ours() as connection, connection.transaction():
             yield connection
 
@@ -55,6 +57,8 @@ class Database:
     def _ours(self) -> Iterator[psycopg.Connection[Row]]:
         try:
             yield self._open()
+        except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex) as error:
+            raise Unstorable(str(error).partition("\n")[0]) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self.close()
             raise StoreUnavailable(str(error).strip()) from error

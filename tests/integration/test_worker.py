@@ -188,6 +188,19 @@ class _AwayTwice(JobStore):
         return super().settle(settlements)
 
 
+def test_a_result_that_postgres_cannot_hold_fails_its_job_and_keeps_no_other(world: World) -> None:
+    @job("deep", into=world.registry)
+    def deep(payload: Any, context: JobContext) -> Any:
+        return msgspec.Raw(b"[" * 30_000 + b"]" * 30_000)
+
+    bad = world.submit("deep")
+    good = [world.submit(payload=n) for n in range(5)]
+    world.run_due()
+
+    assert world.store.get(bad.id).status is JobStatus.FAILED
+    assert {row.status for row in world.store.find([job.id for job in good])} == {JobStatus.COMPLETED}
+
+
 def test_a_long_job_keeps_its_lease_and_reports_progress(world: World, conn: psycopg.Connection[Any]) -> None:
     world.submit()
     (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs

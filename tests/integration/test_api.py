@@ -1,0 +1,276 @@
+"""The HTTP API, through Chalice's own request handling."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from chalice.test import Client, HTTPResponse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from uuid_utils.compat import uuid7
+
+from chalicelib import resources, wire
+from chalicelib.errors import StoreUnavailable
+from tests.integration.conftest import World
+
+ANCESTOR_FIELDS = {
+    "id",
+    "job_type",
+    "payload",
+    "status",
+    "result",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "worker_id",
+}
+
+
+class Api:
+    """Calls the app as API Gateway would."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def get(self, path: str) -> HTTPResponse:
+        return self._client.http.get(path)
+
+    def post(self, path: str, body: object, **headers: str) -> HTTPResponse:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self._client.http.post(path, headers={"Content-Type": "application/json", **headers}, body=raw)
+
+
+@pytest.fixture(scope="module")
+def client(addresses: Any) -> Iterator[Client]:
+    import app
+
+    for made_once in (resources.settings, resources.scheduler, resources.waker, resources.readiness):
+        made_once.cache_clear()
+    with Client(app.app) as client:
+        yield client
+
+
+@pytest.fixture
+def api(client: Client, world: World) -> Api:
+    return Api(client)
+
+
+def problem(response: HTTPResponse) -> dict[str, Any]:
+    assert response.headers["Content-Type"] == "application/problem+json"
+    document: dict[str, Any] = response.json_body
+    assert document["status"] == response.status_code
+    assert {"type", "title", "detail", "code", "request_id"} <= document.keys()
+    return document
+
+
+def test_an_ancestors_submit_works_unchanged(api: Api) -> None:
+    response = api.post("/jobs", {"job_type": "process_data", "payload": {"user_id": 101}})
+
+    assert response.status_code == 201
+    job = response.json_body
+    assert job.keys() >= ANCESTOR_FIELDS
+    assert (job["status"], job["payload"], job["result"]) == ("QUEUED", {"user_id": 101}, None)
+    assert UUID(job["id"]).version == 7
+    assert response.headers["Location"] == f"/api/jobs/{job['id']}"
+    assert "X-Request-Id" in response.headers
+
+
+def test_a_submitted_job_can_be_read_and_listed(api: Api) -> None:
+    submitted = api.post("/jobs", {"job_type": "echo", "payload": [1]}).json_body
+
+    shown = api.get(f"/jobs/{submitted['id']}")
+    listed = api.get("/jobs")
+
+    assert shown.json_body == submitted
+    assert [job["id"] for job in listed.json_body] == [submitted["id"]]
+    assert "errors" not in listed.json_body[0]
+
+
+def test_every_option_of_a_submit_is_kept(api: Api) -> None:
+    options = {
+        "queue": "mail",
+        "priority": -5,
+        "max_attempts": 7,
+        "timeout_seconds": 9.5,
+        "tags": ["a", "ü"],
+        "run_at": "2036-01-02T03:04:05.678+01:00",
+    }
+
+    job = api.post("/jobs", {"job_type": "echo", **options}).json_body
+
+    assert {name: job[name] for name in options} == {**options, "run_at": "2036-01-02T02:04:05.678Z"}
+    assert job["status"] == "SCHEDULED"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "path"),
+    [
+        (b"", 400, "malformed_json", None),
+        (b"{", 400, "malformed_json", None),
+        (b"\xff", 400, "malformed_json", None),
+        (b'{"job_type":' + b"[" * 100_000, 422, "invalid_input", "$.job_type"),
+        (b"[]", 422, "invalid_input", "$"),
+        ({}, 422, "invalid_input", "$"),
+        ({"job_type": 1}, 422, "invalid_input", "$.job_type"),
+        ({"job_type": "nope"}, 422, "unknown_job_type", "$.job_type"),
+        ({"job_type": "sleep", "payload": {"seconds": "1"}}, 422, "invalid_payload", "$.payload.seconds"),
+        ({"job_type": "sleep", "payload": {}}, 422, "invalid_payload", "$.payload"),
+        ({"job_type": "sleep", "payload": {"seconds": 1, "x": 1}}, 422, "invalid_payload", "$.payload"),
+        ({"job_type": "echo", "unknown": 1}, 422, "invalid_input", "$"),
+        ({"job_type": "echo", "priority": 101}, 422, "invalid_input", "$.priority"),
+        ({"job_type": "echo", "queue": "a b"}, 422, "invalid_input", "$.queue"),
+        ({"job_type": "echo", "run_at": "tomorrow"}, 422, "invalid_input", "$.run_at"),
+        ({"job_type": "echo", "run_at": "2026-01-01T00:00:00"}, 422, "invalid_input", "$.run_at"),
+        ({"job_type": "echo", "run_at": "0001-01-01T00:00:00+23:59"}, 422, "invalid_input", "$.run_at"),
+        ({"job_type": "echo", "run_at": "9999-12-31T23:59:59-23:59"}, 422, "invalid_input", "$.run_at"),
+        ({"job_type": "echo", "max_attempts": 0}, 422, "invalid_input", "$.max_attempts"),
+        ({"job_type": "echo", "timeout_seconds": 0}, 422, "invalid_input", "$.timeout_seconds"),
+        ({"job_type": "echo", "delay_seconds": -1}, 422, "invalid_input", "$.delay_seconds"),
+        ({"job_type": "echo", "tags": ["a"] * 51}, 422, "invalid_input", "$.tags"),
+        ({"job_type": "echo", "tags": ["a\u0000"]}, 422, "invalid_input", "$.tags[0]"),
+        ({"job_type": "echo", "payload": "a\u0000b"}, 422, "invalid_input", "$.payload"),
+        (b'{"job_type":"echo","payload":"\\ud800"}', 400, "malformed_json", None),
+        (b'{"job_type":"process_data","payload":{"x":"\\ud800"}}', 400, "malformed_json", None),
+        (b'{"job_type":"echo","payload":NaN}', 400, "malformed_json", None),
+        (b'{"job_type":"echo","payload":' + b"[" * 1000 + b"]" * 1000 + b"}", 400, "malformed_json", None),
+        (b'{"job_type":"process_data","payload":{"x":1e999999}}', 422, "invalid_input", "$.payload"),
+        ({"job_type": "echo", "payload": "x" * (256 * 1024)}, 413, "too_large", None),
+        (b" " * (5 * 1024 * 1024 + 1), 413, "too_large", None),
+    ],
+)
+def test_a_bad_submit_is_told_what_is_wrong_and_writes_nothing(
+    api: Api, body: object, status: int, code: str, path: str | None
+) -> None:
+    response = api.post("/jobs", body)
+
+    document = problem(response)
+    assert (response.status_code, document["code"]) == (status, code)
+    assert [fault["path"] for fault in document.get("errors", [])] == ([path] if path else [])
+    assert api.get("/jobs").json_body == []
+
+
+def test_an_unknown_job_type_names_the_known_ones(api: Api) -> None:
+    assert "process_data" in problem(api.post("/jobs", {"job_type": "nope"}))["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/jobs/not-an-id", 422, "invalid_input"),
+        (f"/jobs/{uuid7()}", 404, "job_not_found"),
+        ("/jobs?status=DONE", 422, "invalid_input"),
+        ("/jobs?statu=FAILED", 422, "invalid_input"),
+        ("/jobs?limit=0", 422, "invalid_input"),
+        ("/jobs?limit=1001", 422, "invalid_input"),
+        ("/jobs?limit=ten", 422, "invalid_input"),
+        ("/jobs?limit=%C2%B2", 422, "invalid_input"),
+        ("/jobs?cursor=x", 422, "invalid_input"),
+        ("/jobs?queue=%00", 422, "invalid_input"),
+    ],
+)
+def test_a_bad_read_is_told_what_is_wrong(api: Api, path: str, status: int, code: str) -> None:
+    response = api.get(path)
+
+    assert (response.status_code, problem(response)["code"]) == (status, code)
+
+
+def test_pages_are_linked_until_the_last_one(api: Api) -> None:
+    ids = [api.post("/jobs", {"job_type": "echo", "queue": "q"}).json_body["id"] for _ in range(5)]
+    seen, path = [], "/jobs?limit=2&queue=q"
+    while path:
+        response = api.get(path)
+        seen += [job["id"] for job in response.json_body]
+        path = response.headers.get("Link", "").partition("<" + wire.BASE)[2].partition(">")[0]
+
+    assert seen == ids[::-1]
+
+
+def test_chalices_own_refusals_are_problem_documents_too(client: Client, api: Api) -> None:
+    assert problem(api.post("/jobs", b"x", **{"Content-Type": "text/plain"}))["code"] == "unsupported_media_type"
+    assert problem(client.http.delete("/jobs"))["code"] == "method_not_allowed"
+
+
+def test_an_unexpected_fault_is_a_problem_without_details(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(resources, "scheduler", lambda: 1 / 0)
+
+    response = api.get("/jobs")
+
+    assert response.status_code == 500
+    assert "ZeroDivision" not in str(problem(response))
+
+
+def test_a_submit_while_postgres_is_away_is_told_to_come_back(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise StoreUnavailable("secret address")
+
+    monkeypatch.setattr(resources.scheduler()._store, "insert", away)
+
+    response = api.post("/jobs", {"job_type": "echo"})
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
+    assert "secret" not in str(problem(response))
+
+
+def test_a_submit_while_redis_is_away_is_accepted(api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chalicelib.redis_link import RedisLink, connect
+
+    monkeypatch.setattr(resources.scheduler(), "_redis_link", RedisLink(connect("redis://127.0.0.1:1/0")))
+
+    response = api.post("/jobs", {"job_type": "echo"})
+
+    assert response.status_code == 201
+    assert world.store.get(UUID(response.json_body["id"])).attempt == 0
+
+
+def test_health_readiness_and_index(api: Api) -> None:
+    assert api.get("/").json_body == {"status": "ok"}
+    assert api.get("/health").json_body == {"status": "ok"}
+    assert api.get("/ready").json_body == {"status": "ready", "checks": {"postgres": "ok", "redis": "ok"}}
+
+
+def test_readiness_says_what_is_missing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources.migrations(), "missing", lambda: ["9999.later"])
+
+    response = api.get("/ready")
+
+    assert response.status_code == 503
+    assert response.json_body["checks"]["postgres"] == "lacks migrations: 9999.later"
+
+
+def test_job_types_bring_their_schemas(api: Api) -> None:
+    types = {each["name"]: each for each in api.get("/job-types").json_body}
+
+    assert {"process_data", "fail_job", "sleep", "echo"} <= types.keys()
+    assert types["sleep"]["schema"]["$defs"]["Sleep"]["properties"]["seconds"]["type"] == "number"
+    assert types["process_data"]["description"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=12,
+)
+field_names = st.sampled_from(
+    ["job_type", "payload", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "timeout_seconds", "tags"]
+)
+job_types = st.sampled_from(["echo", "sleep", "process_data", "fail_job"])
+submits = st.dictionaries(field_names, json_values, max_size=6) | st.builds(
+    lambda kind, rest: {**rest, "job_type": kind}, job_types, st.dictionaries(field_names, json_values, max_size=4)
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(body=submits)
+def test_no_submit_is_answered_with_a_fault_of_ours(api: Api, body: dict[str, Any]) -> None:
+    response = api.post("/jobs", body)
+
+    assert response.status_code in {201, 400, 413, 422}
+    if response.status_code == 201:
+        assert api.get(f"/jobs/{response.json_body['id']}").json_body == response.json_body
