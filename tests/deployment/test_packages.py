@@ -24,7 +24,7 @@ def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     name, project = request.param
     built = tmp_path_factory.mktemp(name)
     subprocess.run(
-        [sys.executable, "-m", "chalice.cli", "--project-dir", project, "package", "--stage", "local", str(built)],
+        [Path(sys.executable).with_name("chalice"), "--project-dir", project, "package", "--stage", "local", str(built)],
         cwd=ROOT,
         check=True,
         capture_output=True,

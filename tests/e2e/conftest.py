@@ -1,0 +1,120 @@
+"""The whole system on ports of its own: databases, emulator, both Chalice apps, dashboard and a worker process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from websockets.sync.client import ClientConnection, connect
+
+from infra.local.ports import free_port
+from infra.local.stack import find_stack
+from infra.local.supervisor import Supervisor
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "e2e"
+
+
+class RunningStack:
+    """A stack, as its users reach it, and a hand on its worker."""
+
+    def __init__(self, environment: dict[str, str], addresses: dict[str, str]) -> None:
+        self.environment = environment
+        self.url = addresses["url"]
+        self.api_url = addresses["api_url"]
+        self.ws_url = addresses["ws_url"]
+        self.addresses = addresses
+        self.directory = Path(environment["STACK_DIR"])
+        self._supervisor = Supervisor(find_stack(environment))
+        self._http = urllib3.PoolManager()
+
+    def post(self, path: str, body: object) -> Any:
+        return self._http.request("POST", self.api_url + path, json=body)
+
+    def get(self, path: str) -> Any:
+        return self._http.request("GET", self.api_url + path)
+
+    def submit(self, job_type: str, payload: object = None, **options: object) -> dict[str, Any]:
+        answer = self.post("/jobs", {"job_type": job_type, "payload": payload, **options})
+        assert answer.status == 201, answer.data
+        job: dict[str, Any] = answer.json()
+        return job
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        job: dict[str, Any] = self.get(f"/jobs/{job_id}").json()
+        return job
+
+    def wait_for(self, job_id: str, seconds: float, *, status: str = "COMPLETED") -> dict[str, Any]:
+        """The job, once it has the status."""
+        wait_until(lambda: self.job(job_id)["status"] == status, seconds)
+        return self.job(job_id)
+
+    def watch(self) -> ClientConnection:
+        """A WebSocket client that says nothing, registered by the time this returns."""
+        client = connect(self.ws_url)
+        client.send('{"action":"ping"}')
+        assert json.loads(client.recv(timeout=10)) == {"type": "Pong"}
+        return client
+
+    def stop_worker(self) -> None:
+        self._supervisor.stop("worker")
+
+    def start_worker(self) -> None:
+        if not self._supervisor.is_up("worker"):
+            self._supervisor.start("worker")
+
+    def kill_worker(self) -> None:
+        os.kill(self._supervisor.states()["worker"]["pid"], 9)
+
+
+def wait_until(condition: Callable[[], object], seconds: float) -> None:
+    ends_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends_at, f"not within {seconds} s"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def whole_stack() -> Iterator[RunningStack]:
+    BUILD.mkdir(parents=True, exist_ok=True)
+    directory = BUILD / "stack"
+    ports = {name: str(free_port()) for name in ("PORT", "AWS_PORT", "PG_PORT", "REDIS_PORT")}
+    environment = {**os.environ, **ports, "STACK_DIR": str(directory)}
+    call(environment, "reset") if directory.exists() else None
+    try:
+        call(environment, "up")
+        yield RunningStack(environment, json.loads((directory / "stack.json").read_text()))
+    finally:
+        call(environment, "reset")
+
+
+@pytest.fixture
+def stack(whole_stack: RunningStack) -> Iterator[RunningStack]:
+    """With its worker running, before and after."""
+    whole_stack.start_worker()
+    yield whole_stack
+    whole_stack.start_worker()
+
+
+def call(environment: dict[str, str], command: str) -> str:
+    """What ``make up`` and its like run, once the virtual environment is there."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "infra.local", command],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    return ran.stdout
