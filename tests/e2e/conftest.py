@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,8 +17,6 @@ import urllib3
 from websockets.sync.client import ClientConnection, connect
 
 from infra.local.ports import free_port
-from infra.local.stack import find_stack
-from infra.local.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "e2e"
@@ -33,7 +32,6 @@ class RunningStack:
         self.ws_url = addresses["ws_url"]
         self.addresses = addresses
         self.directory = Path(environment["STACK_DIR"])
-        self._supervisor = Supervisor(find_stack(environment))
         self._http = urllib3.PoolManager()
 
     def post(self, path: str, body: object) -> Any:
@@ -65,14 +63,19 @@ class RunningStack:
         return client
 
     def stop_worker(self) -> None:
-        self._supervisor.stop("worker")
+        self._supervisor("stop", "worker")
 
     def start_worker(self) -> None:
-        if not self._supervisor.is_up("worker"):
-            self._supervisor.start("worker")
+        if "RUNNING" not in self._supervisor("status", "worker"):
+            self._supervisor("start", "worker")
 
     def kill_worker(self) -> None:
-        os.kill(self._supervisor.states()["worker"]["pid"], 9)
+        os.kill(int(self._supervisor("pid", "worker")), signal.SIGKILL)
+
+    def _supervisor(self, *command: str) -> str:
+        config = str(self.directory / "supervisor.conf")
+        control = [sys.executable, "-m", "supervisor.supervisorctl", "-c", config, *command]
+        return subprocess.run(control, text=True, capture_output=True, timeout=60, check=False).stdout
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> None:
