@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -55,12 +56,13 @@ class RunningStack:
         wait_until(lambda: self.job(job_id)["status"] == status, seconds)
         return self.job(job_id)
 
-    def watch(self) -> ClientConnection:
-        """A WebSocket client that says nothing, registered by the time this returns."""
-        client = connect(self.ws_url)
-        client.send('{"action":"ping"}')
-        assert json.loads(client.recv(timeout=10)) == {"type": "Pong"}
-        return client
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[ClientConnection]:
+        """A WebSocket client that gets everything, and is registered by the time the block begins."""
+        with connect(self.ws_url) as client:
+            client.send('{"action":"ping"}')
+            assert json.loads(client.recv(timeout=10)) == {"type": "Pong"}
+            yield client
 
     def stop_worker(self) -> None:
         self._supervisor("stop", "worker")
