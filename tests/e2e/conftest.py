@@ -72,7 +72,8 @@ class RunningStack:
             self._supervisor("start", "worker")
 
     def kill_worker(self) -> None:
-        os.kill(int(self._supervisor("pid", "worker")), signal.SIGKILL)
+        said = self._supervisor("status", "worker")  # "worker   RUNNING   pid 123, uptime 0:00:07"
+        os.kill(int(said.partition(" pid ")[2].partition(",")[0]), signal.SIGKILL)
 
     def _supervisor(self, *command: str) -> str:
         config = str(self.directory / "supervisor.conf")
