@@ -29,14 +29,15 @@ logs: $(VENV)/local ## Follow the logs
 status: $(VENV)/local ## What runs, and where
 	@$(LOCAL) status
 
-check: $(VENV)/tests frontend/node_modules/.make ## Everything CI checks except the tests
+check: $(VENV)/tests ## Everything CI checks except the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy && $(BIN)/mypy app.py && $(BIN)/mypy worker_fn/app.py
 	$(BIN)/lint-imports
+	$(BIN)/python -m infra.local.dashboard
 	$(NODE) && npm --prefix frontend run check
 
-test: $(VENV)/tests frontend/node_modules/.make ## All tests, against real Postgres and Redis
+test: $(VENV)/tests ## All tests, against real Postgres and Redis
 	$(BIN)/python -m pytest
 
 fast: $(VENV)/tests ## The pure tests: no services needed
@@ -63,9 +64,3 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: try make up PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-
-frontend/node_modules/.make: frontend/package-lock.json | $(VENV)/local
-	$(NODE) && npm --prefix frontend ci --no-audit --no-fund
-	@touch $@
-
-frontend/package-lock.json: ;

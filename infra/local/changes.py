@@ -1,7 +1,9 @@
-"""What changed since the last time: digests of files, remembered by name."""
+"""What changed since the last time: digests of files, remembered by name. And turns, for what stacks of one checkout share."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -26,6 +28,16 @@ def _files(path: Path) -> Iterator[Path]:
     elif path.is_dir() and path.name not in SKIPPED:
         for child in sorted(path.iterdir()):
             yield from _files(child)
+
+
+@contextlib.contextmanager
+def one_at_a_time(checkout: Path, name: str) -> Iterator[None]:
+    """Waits while another process is at the same thing in this checkout. Ends with the process, however that ends."""
+    file = checkout / ".local" / f"{name}.turn"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 class Stamps:

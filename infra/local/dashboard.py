@@ -1,4 +1,7 @@
-"""Builds the dashboard and puts it into its bucket."""
+"""Builds the dashboard and puts it into its bucket. ``python -m infra.local.dashboard`` only installs what it is built with.
+
+The build belongs to the checkout, not to a stack: its stamps lie beside it, and one process at a time is let in.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local import aws, node
-from infra.local.changes import Stamps, digest
+from infra.local.changes import Stamps, digest, one_at_a_time
 from infra.local.emulator import BUCKET
 from infra.local.shell import run
 from infra.local.stack import ROOT, Stack
@@ -18,6 +21,7 @@ FRONTEND = ROOT / "frontend"
 DIST = FRONTEND / "dist"
 FOREVER = "public, max-age=31536000, immutable"  # names of assets carry a hash of their contents
 ALWAYS_ASK = "no-cache"
+ADVICE = "Put the cause right and run `make up` again."
 READ_BY_ALL = {
     "Version": "2012-10-17",
     "Statement": [
@@ -30,15 +34,21 @@ def is_there() -> bool:
     return (FRONTEND / "package.json").exists()
 
 
-def build(stack: Stack, stamps: Stamps) -> bool:
+def build(logs: Path) -> bool:
     """Whether it had to be built."""
-    sources = digest([FRONTEND])
-    if stamps.matches("dashboard", sources) and (DIST / "index.html").exists():
-        return False
-    _install(stack, stamps)
-    _npm(stack, ["run", "build"])
-    stamps.put("dashboard", sources)
-    return True
+    with one_at_a_time(ROOT, "dashboard"):
+        sources = digest([FRONTEND])
+        if _stamps().matches("dashboard", sources) and (DIST / "index.html").exists():
+            return False
+        _install(logs)
+        _npm(logs, "build", ["run", "build"])
+        _stamps().put("dashboard", sources)
+        return True
+
+
+def install(logs: Path) -> None:
+    with one_at_a_time(ROOT, "dashboard"):
+        _install(logs)
 
 
 def upload(stack: Stack, stamps: Stamps) -> int:
@@ -58,19 +68,28 @@ def cache_control(key: str) -> str:
     return FOREVER if key.startswith("assets/") else ALWAYS_ASK
 
 
-def _install(stack: Stack, stamps: Stamps) -> None:
+def content_type(name: str) -> str:
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+
+
+def _install(logs: Path) -> None:
     lock = digest([FRONTEND / "package-lock.json"])
-    if not stamps.matches("npm", lock) or not (FRONTEND / "node_modules").is_dir():
-        _npm(stack, ["ci", "--no-audit", "--no-fund"])
-        stamps.put("npm", lock)
+    if not _stamps().matches("npm", lock):
+        _npm(logs, "ci", ["ci", "--no-audit", "--no-fund"])
+        _stamps().put("npm", lock)
 
 
-def _npm(stack: Stack, arguments: list[str]) -> None:
+def _stamps() -> Stamps:
+    """They go with what they vouch for."""
+    return Stamps(FRONTEND / "node_modules" / ".stamps.json")
+
+
+def _npm(logs: Path, name: str, arguments: list[str]) -> None:
     programs = node.directory()
     command = [str(programs / "npm"), *arguments]
-    log = stack.log(f"npm-{arguments[-1] if arguments[0] == 'run' else arguments[0]}")
-    advice = "Put the cause right and run `make up` again."
-    run(command, directory=FRONTEND, environment=node.environment(programs), log=log, advice=advice)
+    environment = node.environment(programs)
+    run(command, directory=FRONTEND, environment=environment, log=logs / f"npm-{name}.log", advice=ADVICE)
 
 
 def _is_there(s3: Any) -> bool:
@@ -96,6 +115,10 @@ def _index_last() -> Iterator[Path]:
 
 def _put(s3: Any, file: Path) -> int:
     key = file.relative_to(DIST).as_posix()
-    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    kind = content_type(file.name)
     s3.put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes(), ContentType=kind, CacheControl=cache_control(key))
     return 1
+
+
+if __name__ == "__main__":
+    install(ROOT / ".local" / "logs")

@@ -6,18 +6,15 @@ and one deploy at a time is let in.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import sys
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local import aws
-from infra.local.changes import Stamps, digest
+from infra.local.changes import Stamps, digest, one_at_a_time
 from infra.local.shell import run
 from infra.local.stack import ROOT, Stack
 from infra.local.steps import StepFailed
@@ -59,7 +56,7 @@ def deploy(stack: Stack, app: App, stamps: Stamps) -> bool:
     sources = app.sources()
     if stamps.matches(app.name, sources) and _is_deployed(stack, app):
         return False
-    with _one_at_a_time(app):
+    with one_at_a_time(ROOT, "deploy"):
         _chalice(stack, app)
     _check_package(app)
     aws.save(stack)
@@ -88,12 +85,3 @@ def _check_package(app: App) -> None:
     if not any(name.startswith("psycopg_binary/") and name.endswith(".so") for name in names):
         problem = f"The package of {app.name} lacks psycopg's library."
         raise StepFailed(problem, "There may be no wheel for this Python on this machine: try Python 3.12 or newer.")
-
-
-@contextlib.contextmanager
-def _one_at_a_time(app: App) -> Iterator[None]:
-    lock = app.records / "deployed" / ".lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

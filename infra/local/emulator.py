@@ -1,7 +1,7 @@
 """Runs the AWS emulator with what Chalice needs, and the front door on a second port.
 
-``python -m infra.local.emulator --front-port 8000``; the emulator's own settings come from the environment. Everything it is
-told is in its memory until a clean stop, so ``POST /_local/save`` writes it down: a deploy then survives ``kill -9``.
+The emulator's own settings come from the environment. Everything it is told is in its memory until a clean stop, so
+``POST /_local/save`` writes it down: a deploy then survives ``kill -9``.
 """
 
 # ruff: noqa: SLF001 - the emulator has no public way in; ``require`` notices when the private one changes
@@ -21,9 +21,11 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from infra.local import functions
+from infra.local.emulator_parts import require
 from infra.local.front_door import Application, FrontDoor, Receive, Scope, Send
 from infra.local.ports import LOOPBACK
-from infra.local.rest_import import RestApis, WebSocketApis, require, stable_id
+from infra.local.rest_import import RestApis, WebSocketApis, stable_id
 
 API_NAME = "job-scheduler"  # as in .chalice/config.json
 BUCKET = "job-scheduler-dashboard"
@@ -39,14 +41,16 @@ def front_door(port: int) -> FrontDoor:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--front-port", type=int, required=True)
-    port = parser.parse_args().front_port
+    parser.add_argument("--functions-log", type=Path, required=True)
+    arguments = parser.parse_args()
+    port = arguments.front_port
     _empty(Path(os.environ["TMPDIR"]))
-    ministack = _taught()
+    ministack = _taught(arguments.functions_log)
     app: Any = front_door(port).wrap(_with_save(ministack.app, ministack))
     asyncio.run(serve(app, _config(int(os.environ["GATEWAY_PORT"]), port)))
 
 
-def _taught() -> Any:
+def _taught(functions_log: Path) -> Any:
     """The emulator's module, with the calls it lacks. Raises UnknownEmulator when its inside has changed."""
     ministack = importlib.import_module("ministack.app")
     require(ministack, ["app", "save_all", "_build_persistence_save_dict"])
@@ -54,9 +58,7 @@ def _taught() -> Any:
     rest.handle_request = RestApis(rest).handle_request
     websocket: Any = _service("apigateway")
     websocket.handle_request = WebSocketApis(websocket).handle_request
-    functions: Any = _service("lambda_svc")
-    require(functions, ["_LAMBDA_STATE_TRANSITION_DELAY"])
-    functions._LAMBDA_STATE_TRANSITION_DELAY = 0.0  # otherwise Chalice waits five seconds a function
+    functions.improve(_service("lambda_svc"), _service("cloudwatch_logs"), functions_log)
     return ministack
 
 

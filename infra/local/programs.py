@@ -71,6 +71,7 @@ def _valkey(stack: Stack) -> Program:
 
 def _emulator(stack: Stack) -> Program:
     command = [sys.executable, "-m", "infra.local.emulator", "--front-port", str(stack.ports.front)]
+    command += ["--functions-log", str(stack.log("functions"))]
     return Program(name="emulator", command=command, environment=_emulator_settings(stack), stop_seconds=30)
 
 

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+from infra.local.emulator_parts import require
+
 Response = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[Response]]
 Document = dict[str, Any]
@@ -38,22 +40,9 @@ REST_NAMES = [
 WEBSOCKET_NAMES = ["handle_request", "_apis", "_delete_api"]
 
 
-class UnknownEmulator(Exception):
-    """The emulator's inside is not the one this launcher was written for."""
-
-    def __init__(self, module: ModuleType, missing: list[str]) -> None:
-        super().__init__(f"{module.__name__} has no {', '.join(missing)}: is this the pinned version of ministack?")
-
-
 def stable_id(name: str) -> str:
     """Ten hexadecimal digits, like API Gateway's own."""
     return hashlib.sha256(name.encode()).hexdigest()[:10]
-
-
-def require(module: ModuleType, names: list[str]) -> None:
-    missing = [name for name in names if not hasattr(module, name)]
-    if missing:
-        raise UnknownEmulator(module, missing)
 
 
 class RestApis:

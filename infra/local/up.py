@@ -117,7 +117,7 @@ class Up:
                 now.skipped, now.note = True, "there is no frontend/package.json"
             return
         with step("dashboard build") as now:
-            now.skipped = not dashboard.build(self.stack, self._stamps)
+            now.skipped = not dashboard.build(self.stack.directory / "logs")
         with step("dashboard upload") as now:
             count = dashboard.upload(self.stack, self._stamps)
             now.skipped, now.note = count == 0, f"{count} files" if count else ""
