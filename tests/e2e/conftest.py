@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,9 +77,11 @@ class RunningStack:
         os.kill(int(said.partition(" pid ")[2].partition(",")[0]), signal.SIGKILL)
 
     def _supervisor(self, *command: str) -> str:
-        config = str(self.directory / "supervisor.conf")
-        control = [sys.executable, "-m", "supervisor.supervisorctl", "-c", config, *command]
-        return subprocess.run(control, text=True, capture_output=True, timeout=60, check=False).stdout
+        (socket,) = re.findall(r"^file=(.+)$", (self.directory / "supervisor.conf").read_text(), re.MULTILINE)
+        control = [sys.executable, "-m", "supervisor.supervisorctl", "-s", f"unix://{socket}", *command]
+        said = subprocess.run(control, text=True, capture_output=True, timeout=60, check=False).stdout
+        assert said.startswith("worker"), said
+        return said
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> None:
