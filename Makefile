@@ -38,6 +38,7 @@ check: $(VENV)/tests ## Everything CI checks except the tests
 	$(NODE) && npm --prefix frontend run check
 
 test: $(VENV)/tests ## All tests, against real Postgres and Redis
+	$(BIN)/python -m infra.local.dashboard
 	$(BIN)/python -m pytest
 
 fast: $(VENV)/tests ## The pure tests: no services needed
@@ -52,6 +53,7 @@ bench: $(VENV)/tests ## Measure the queue on this computer
 # The stamps below are touched once their files are installed, and made again when those change.
 
 $(VENV)/local: $(LOCAL_NEEDS) | $(BIN)/python
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@echo "installing what the stack needs (the first time takes a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement infra/local/requirements.txt
 	@touch $@

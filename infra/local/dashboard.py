@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from infra.local.changes import Stamps, digest, one_at_a_time
 from infra.local.emulator import BUCKET
 from infra.local.shell import run
 from infra.local.stack import ROOT, Stack
+from infra.local.steps import StepFailed, explain
 
 FRONTEND = ROOT / "frontend"
 DIST = FRONTEND / "dist"
@@ -120,5 +122,15 @@ def _put(s3: Any, file: Path) -> int:
     return 1
 
 
+def main() -> int:
+    try:
+        if is_there():
+            install(ROOT / ".local" / "logs")
+    except StepFailed as failure:
+        explain(failure)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    install(ROOT / ".local" / "logs")
+    sys.exit(main())
