@@ -55,11 +55,11 @@ bench: $(VENV)/tests ## Measure the queue on this computer
 $(VENV)/local: $(LOCAL_NEEDS) | $(BIN)/python
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@echo "installing what the stack needs (the first time takes a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement infra/local/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --requirement infra/local/requirements.txt
 	@touch $@
 
 $(VENV)/tests: $(VENV)/local tests/requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --requirement tests/requirements.txt
 	@touch $@
 
 $(BIN)/python:

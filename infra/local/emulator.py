@@ -11,13 +11,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import logging
 import os
 import shutil
+import signal
 import socket
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
@@ -25,6 +28,7 @@ from infra.local import functions
 from infra.local.emulator_parts import require
 from infra.local.front_door import Application, FrontDoor, Receive, Scope, Send
 from infra.local.ports import LOOPBACK
+from infra.local.processes import send
 from infra.local.rest_import import RestApis, WebSocketApis, stable_id
 
 API_NAME = "job-scheduler"  # as in .chalice/config.json
@@ -47,7 +51,16 @@ def main() -> None:
     _empty(Path(os.environ["TMPDIR"]))
     ministack = _taught(arguments.functions_log)
     app: Any = front_door(port).wrap(_with_save(ministack.app, ministack))
-    asyncio.run(serve(app, _config(int(os.environ["GATEWAY_PORT"]), port)))
+    asyncio.run(_serve(app, _config(int(os.environ["GATEWAY_PORT"]), port)))
+
+
+async def _serve(app: Any, config: Config) -> None:
+    """Leaves once the state is saved. A function that still runs is not waited for: its job's lease will run out."""
+    await serve(app, config)
+    for child in psutil.Process().children(recursive=True):
+        send(child, signal.SIGTERM)
+    logging.shutdown()
+    os._exit(0)
 
 
 def _taught(functions_log: Path) -> Any:
