@@ -55,12 +55,20 @@ def main() -> None:
 
 
 async def _serve(app: Any, config: Config) -> None:
-    """Leaves once the state is saved. A function that still runs is not waited for: its job's lease will run out."""
-    await serve(app, config)
-    for child in psutil.Process().children(recursive=True):
-        send(child, signal.SIGTERM)
+    """Until told to stop; leaves without waiting for threads."""
+    await serve(app, config, shutdown_trigger=_told_to_stop)
     logging.shutdown()
     os._exit(0)
+
+
+async def _told_to_stop() -> None:
+    """Ends functions that still run: they would wait for the emulator, and it for them. Their jobs' leases run out."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    await told.wait()
+    for child in psutil.Process().children(recursive=True):
+        send(child, signal.SIGTERM)
 
 
 def _taught(functions_log: Path) -> Any:
