@@ -24,7 +24,15 @@ def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     name, project = request.param
     built = tmp_path_factory.mktemp(name)
     subprocess.run(
-        [Path(sys.executable).with_name("chalice"), "--project-dir", project, "package", "--stage", "local", str(built)],
+        [
+            Path(sys.executable).with_name("chalice"),
+            "--project-dir",
+            project,
+            "package",
+            "--stage",
+            "local",
+            str(built),
+        ],
         cwd=ROOT,
         check=True,
         capture_output=True,

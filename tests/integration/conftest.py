@@ -113,6 +113,7 @@ class World:
 
     def __init__(self, addresses: Addresses, cache: redis.Redis, registry: Registry) -> None:
         self._addresses = addresses
+        self.settings = a_settings(addresses)
         self._databases: list[Database] = []
         self.cache = cache
         self.registry = registry
@@ -170,7 +171,7 @@ class World:
         hand = Hand(slots)
         return Worker(
             worker_id="w",
-            settings=a_settings(self._addresses),
+            settings=self.settings,
             queues=self.queues,
             workers=self.workers,
             fetcher=self.fetcher(),
@@ -188,7 +189,9 @@ class World:
 
 
 @pytest.fixture
-def world(addresses: Addresses, conn: psycopg.Connection[Any], cache: redis.Redis, registry: Registry) -> Iterator[World]:
+def world(
+    addresses: Addresses, conn: psycopg.Connection[Any], cache: redis.Redis, registry: Registry
+) -> Iterator[World]:
     world = World(addresses, cache, registry)
     yield world
     world.close()
@@ -232,7 +235,8 @@ def expire_lease(conn: psycopg.Connection[Any], cache: redis.Redis) -> Callable[
 
     def expire(job: Job) -> None:
         conn.execute(
-            "UPDATE jobs SET lease_expires_at = now() - interval '1 second' WHERE id = %s AND status = 'RUNNING'", [job.id]
+            "UPDATE jobs SET lease_expires_at = now() - interval '1 second' WHERE id = %s AND status = 'RUNNING'",
+            [job.id],
         )
         for member, _ in cache.zscan_iter(f"{{q:{job.queue}}}:leased"):
             cache.zadd(f"{{q:{job.queue}}}:leased", {member: 1})

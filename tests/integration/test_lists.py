@@ -84,11 +84,14 @@ def busy(conn: psycopg.Connection[Any], store: JobStore) -> None:
         """
         INSERT INTO jobs (id, job_type, queue, status, priority, max_attempts, attempt, failures, timeout_seconds,
                           run_at, payload, finished_at)
-        SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - n), 12, '0') || '-7000-8000-000000000000')::uuid,
-               CASE n %% 500 WHEN 3 THEN 'rare' ELSE 'common' END, 'default', CASE WHEN n %% 1000 = 0 THEN 'FAILED' WHEN n %% 997 = 0 THEN 'QUEUED'
-               ELSE 'COMPLETED' END, 0, 3, 1, 0, 60, now(), '{}', CASE WHEN n %% 997 = 0 AND n %% 1000 <> 0 THEN NULL ELSE now() END
-          FROM generate_series(1, 20000) AS n
-        """.replace("%%", "%").encode()
+        SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - n), 12, '0')
+                || '-7000-8000-000000000000')::uuid,
+               CASE n % 500 WHEN 3 THEN 'rare' ELSE 'common' END, 'default', end_of.status, 0, 3, 1, 0, 60,
+               now(), '{}', CASE WHEN end_of.status <> 'QUEUED' THEN now() END
+          FROM generate_series(1, 20000) AS n,
+               LATERAL (SELECT CASE WHEN n % 1000 = 0 THEN 'FAILED' WHEN n % 997 = 0 THEN 'QUEUED'
+                                    ELSE 'COMPLETED' END AS status) AS end_of
+        """
     )
     conn.execute("ANALYZE jobs")
 

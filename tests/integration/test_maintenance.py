@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from tests.integration.conftest import FOREVER, World, insert
 
 
 @pytest.fixture
-def maintenance(world: World, database: Database) -> Iterator[Maintenance]:
+def maintenance(world: World, database: Database) -> Maintenance:
     return Maintenance(
         store=world.store,
         partitions=PartitionStore(database),
@@ -59,9 +58,7 @@ def test_a_job_recorded_but_never_enqueued_is_swept_up(
     assert world.store.get(stranded.id).status is JobStatus.COMPLETED
 
 
-def test_a_sweep_looks_at_each_job_once(
-    world: World, maintenance: Maintenance, conn: psycopg.Connection[Any]
-) -> None:
+def test_a_sweep_looks_at_each_job_once(world: World, maintenance: Maintenance, conn: psycopg.Connection[Any]) -> None:
     for _ in range(3):
         world.submit(delay_seconds=3600)
     conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")

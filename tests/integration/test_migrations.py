@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
+from chalicelib.errors import StoreUnavailable
 from chalicelib.store.database import Database
 from chalicelib.store.migrations import DIRECTORY, MigrationStore
 from infra.local.services import Addresses
@@ -18,7 +19,7 @@ ALL = sorted(path.stem for path in DIRECTORY.glob("*.sql"))
 def empty_url(addresses: Addresses) -> Iterator[str]:
     with psycopg.connect(addresses.database_url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE empty")
-        yield addresses.database_url.replace(conninfo_to_dict(addresses.database_url)["dbname"] or "", "empty")
+        yield addresses.database_url.rpartition("/")[0] + "/empty"
         connection.execute("DROP DATABASE empty WITH (FORCE)")
 
 
@@ -51,8 +52,6 @@ def test_what_is_missing_is_named_until_it_is_applied(empty_url: str) -> None:
 
 
 def test_a_database_that_cannot_be_reached_is_said_so(empty_url: str) -> None:
-    from chalicelib.errors import StoreUnavailable
-
     database = Database(make_conninfo(empty_url, port=1))
 
     with pytest.raises(StoreUnavailable):

@@ -183,7 +183,7 @@ def test_only_the_last_errors_are_kept(store: JobStore, conn: psycopg.Connection
 
 def test_one_statement_settles_outcomes_of_every_kind(store: JobStore) -> None:
     jobs = claim(store, *(insert(store).id for _ in range(4)))
-    outcomes = [Completed(b"[1]"), Retry(BOOM, timedelta(hours=1)), Failed(BOOM), Released()]
+    outcomes: list[Outcome] = [Completed(b"[1]"), Retry(BOOM, timedelta(hours=1)), Failed(BOOM), Released()]
 
     settled = store.settle([Settlement(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True)])
 

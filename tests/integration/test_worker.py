@@ -131,7 +131,7 @@ def test_a_job_longer_than_the_budget_waits_for_another_worker(world: World) -> 
     assert world.cache.zcard("{q:default}:ready") == 1
 
 
-def test_stopping_finishes_what_runs_and_releases_what_waits(world: World) -> None:
+def test_stopping_finishes_what_runs_and_releases_what_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     started, go_on = threading.Event(), threading.Event()
 
     @job("slow", into=world.registry)
@@ -141,7 +141,7 @@ def test_stopping_finishes_what_runs_and_releases_what_waits(world: World) -> No
 
     jobs = [world.submit("slow") for _ in range(2)]
     worker = world.worker(slots=1)
-    worker._hand.room = lambda: 2  # type: ignore[method-assign]
+    monkeypatch.setattr(worker._hand, "room", lambda: 2)
     running = threading.Thread(target=worker.run, args=(Budget(), GRACE))
     running.start()
     assert started.wait(10)
@@ -205,7 +205,7 @@ def test_a_long_job_keeps_its_lease_and_reports_progress(world: World, conn: psy
     world.submit()
     (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
     hand = Hand(1)
-    attempt = Attempt(running, None)  # type: ignore[arg-type]
+    attempt = Attempt(running, world.settings)
     attempt.held_since -= 11
     attempt.progress(0.25, "a quarter")
     hand.add([attempt])
@@ -225,7 +225,7 @@ def test_a_handler_whose_lease_is_lost_hears_of_it(world: World, expire_lease: C
     expire_lease(slow)
     world.fetcher("fast").fetch(["default"], 1, FOREVER)
     hand = Hand(1)
-    attempt = Attempt(slow, None)  # type: ignore[arg-type]
+    attempt = Attempt(slow, world.settings)
     attempt.held_since -= 11
     hand.add([attempt])
 
