@@ -56,19 +56,23 @@ def main() -> None:
 
 async def _serve(app: Any, config: Config) -> None:
     """Until told to stop; leaves without waiting for threads."""
-    await serve(app, config, shutdown_trigger=_told_to_stop)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    ending = asyncio.create_task(_end_functions(stop))
+    await serve(app, config, shutdown_trigger=stop.wait)
+    ending.cancel()
     logging.shutdown()
     os._exit(0)
 
 
-async def _told_to_stop() -> None:
-    """Ends functions that still run: they would wait for the emulator, and it for them. Their jobs' leases run out."""
-    told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    await told.wait()
-    for child in psutil.Process().children(recursive=True):
-        send(child, signal.SIGTERM)
+async def _end_functions(stop: asyncio.Event) -> None:
+    """Whatever runs or still starts while we stop: it would wait for us, and we for it. The leases of its jobs run out."""
+    await stop.wait()
+    while True:
+        for child in psutil.Process().children(recursive=True):
+            send(child, signal.SIGTERM)
+        await asyncio.sleep(0.1)
 
 
 def _taught(functions_log: Path) -> Any:
