@@ -57,9 +57,14 @@ def scheduler() -> Scheduler:
         redis_link=redis_link.RedisLink(client),
         queues=Queues(client),
         stream=EventStream(client),
-        workers=Workers(client),
+        workers=workers(),
         waker=waker(),
     )
+
+
+@lru_cache(maxsize=1)
+def workers() -> Workers:
+    return Workers(_redis())
 
 
 @lru_cache(maxsize=1)
@@ -99,20 +104,19 @@ def engine(slots: int, *, shows_life: bool) -> Engine:
     shared: dict[str, Any] = {"redis_link": redis_link.RedisLink(client), "queues": Queues(client)}
     told = {**shared, "stream": EventStream(client)}
     hand = Hand(slots)
-    workers = Workers(client)
     worker = Worker(
         worker_id=worker_id,
         settings=settings(),
         queues=shared["queues"],
-        workers=workers,
+        workers=workers(),
         fetcher=Fetcher(store=JobStore(_database("claim")), worker_id=worker_id, **told),
         executor=Executor(registry, random.Random()),
         settler=Settler(store=JobStore(_database("settle")), hand=hand, **told),
         keeper=Keeper(
             store=JobStore(_database("keep")),
             hand=hand,
-            show_life=(lambda: workers.show_life(worker_id)) if shows_life else (lambda: None),
-            say_goodbye=(lambda: workers.say_goodbye(worker_id)) if shows_life else (lambda: None),
+            show_life=(lambda: workers().show_life(worker_id)) if shows_life else (lambda: None),
+            say_goodbye=(lambda: workers().say_goodbye(worker_id)) if shows_life else (lambda: None),
             **told,
         ),
         hand=hand,

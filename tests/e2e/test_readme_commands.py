@@ -1,0 +1,57 @@
+"""The README's curl commands, run as they stand there, against a stack on other ports."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import RunningStack
+
+pytestmark = pytest.mark.timeout(400)
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+EXAMPLE_ID = "01a20a21-9f5b-76e0-8fda-cd7a8388a0b2"
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    joined = "\n".join(blocks).replace("\\\n", " ")
+    return [line for line in joined.splitlines() if line.startswith("curl ")]
+
+
+def shown() -> list[dict[str, object]]:
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL)]
+
+
+def run(stack: RunningStack, command: str, job_id: str = EXAMPLE_ID) -> object:
+    there = command.replace("http://localhost:8000", stack.url).replace(EXAMPLE_ID, job_id)
+    said = subprocess.run(["bash", "-c", f"{there} --silent"], text=True, capture_output=True, check=True, timeout=30)
+    return json.loads(said.stdout)
+
+
+def test_the_commands_answer_as_shown(stack: RunningStack) -> None:
+    submit, list_jobs, show_job, list_types = (command.partition("  #")[0] for command in commands())
+    job_shown, problem_shown = shown()
+
+    submitted = run(stack, submit)
+    assert isinstance(submitted, dict)
+    assert submitted.keys() == job_shown.keys()
+    same = ("job_type", "payload", "status", "attempt", "max_attempts", "version")
+    assert {name: submitted[name] for name in same} == {name: job_shown[name] for name in same}
+
+    listed = run(stack, list_jobs)
+    assert isinstance(listed, list)
+    assert submitted["id"] in {job["id"] for job in listed}
+    told = run(stack, show_job, submitted["id"])
+    assert isinstance(told, dict)
+    assert told["id"] == submitted["id"]
+    types = run(stack, list_types)
+    assert isinstance(types, list)
+    assert {"csv_summary", "http_request", "process_data"} <= {each["name"] for each in types}
+
+    refused = stack.post("/jobs", {"job_type": "sleep", "payload": {"seconds": "x"}}).json()
+    assert {**refused, "request_id": None} == {**problem_shown, "request_id": None}

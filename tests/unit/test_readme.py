@@ -1,0 +1,55 @@
+"""What the README says is true: its diagram, its make targets and its example handler. Its curl commands run in tests/e2e."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chalicelib.handlers.registry import Registry
+from chalicelib.jobs import MOVES
+from tests.unit.test_executor import SETTINGS
+from tests.unit.test_jobs import a_row
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_diagram_shows_the_table_of_moves() -> None:
+    (drawn,) = [block for block in blocks("mermaid") if block.startswith("stateDiagram")]
+
+    edges = [f"    {source} --> {move.target}: {move.name}" for move in MOVES for source in sorted(move.sources)]
+    assert drawn.splitlines()[1:] == edges
+
+
+def test_every_make_target_it_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert set(re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE)) <= targets
+
+
+def test_every_path_it_names_exists() -> None:
+    named = re.findall(r"^\| `([^`]+)` \|", README, re.MULTILINE) + re.findall(r"!\[.*?\]\((.+?)\)", README)
+
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_example_handler_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chalicelib.executor import Attempt
+    from chalicelib.handlers import registry as handlers
+
+    added = Registry()
+    monkeypatch.setattr(handlers, "_types", added._types)
+    (example,) = blocks("python")
+    exec(compile(example.replace("from __future__", ""), "README.md", "exec"), {"__name__": "greetings"})  # noqa: S102
+
+    job_type = added.get("greet")
+    context = Attempt(a_row(), SETTINGS)
+    assert job_type.run(job_type.decode(msgspec.json.encode({"name": "Ada"})), context) == ["Hello, Ada!"]
