@@ -1,6 +1,6 @@
 """All job types: importing this package registers them. A new module of handlers is added to the list below."""
 
-from chalicelib.handlers import examples
+from chalicelib.handlers import csv_summary, examples, http_request
 from chalicelib.handlers.registry import registry
 
-__all__ = ["examples", "registry"]
+__all__ = ["csv_summary", "examples", "http_request", "registry"]
