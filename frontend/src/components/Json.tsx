@@ -1,0 +1,31 @@
+import type { Json as JsonValue } from "../jobs";
+import { CopyButton } from "./CopyButton";
+
+interface JsonProps {
+  readonly value: JsonValue;
+  /** What it is: "the payload". */
+  readonly what: string;
+}
+
+export function Json({ value, what }: JsonProps) {
+  return <Code text={JSON.stringify(value, null, 2)} what={what} />;
+}
+
+interface CodeProps {
+  readonly text: string;
+  readonly what: string;
+}
+
+/** Text to read and to copy. */
+export function Code({ text, what }: CodeProps) {
+  return (
+    <div className="code">
+      {/* It scrolls, so it can be reached by keyboard. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <pre tabIndex={0} aria-label={what}>
+        {text}
+      </pre>
+      <CopyButton text={text} what={what} />
+    </div>
+  );
+}

@@ -1,0 +1,99 @@
+import { useId, useState, type SubmitEvent } from "react";
+import { Refused, type SubmitOptions } from "../api";
+import type { JobType } from "../jobs";
+import { payloadFaults } from "../payload";
+import { useSubmit } from "../queries";
+import { hrefTo, type Route } from "../route";
+import { samplePayload } from "../sample";
+import { AdvancedFields, NO_ADVANCED, optionsOf, type Advanced } from "./AdvancedFields";
+import { PayloadField } from "./PayloadField";
+import { SubmitOutcome } from "./SubmitOutcome";
+
+interface SubmitFormProps {
+  /** The job types there are; at least one. */
+  readonly jobTypes: readonly JobType[];
+  readonly route: Route;
+}
+
+export function SubmitForm({ jobTypes, route }: SubmitFormProps) {
+  const [name, setName] = useState(() => preferred(jobTypes));
+  const [edited, setEdited] = useState<Readonly<Record<string, string>>>({}); // what was typed, by job type
+  const [advanced, setAdvanced] = useState<Advanced>(NO_ADVANCED);
+  const submit = useSubmit();
+  const ids = { type: useId(), about: useId() };
+
+  const jobType = jobTypes.find((each) => each.name === name) ?? jobTypes[0];
+  if (!jobType) return null;
+  const payload = edited[jobType.name] ?? JSON.stringify(samplePayload(jobType.schema), null, 2);
+  const faults = payloadFaults(payload, jobType.schema);
+  const options: SubmitOptions | null = optionsOf(advanced);
+  const isReady = faults.length === 0 && options !== null && !submit.isPending;
+
+  function send() {
+    if (isReady && jobType) submit.mutate({ jobType: jobType.name, payload, options });
+  }
+
+  return (
+    <form
+      className="form"
+      aria-label="Submit a job"
+      onSubmit={(event: SubmitEvent) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <div>
+        <label className="label" htmlFor={ids.type}>
+          Job type
+        </label>
+        <select
+          id={ids.type}
+          className="field"
+          data-testid="job-type"
+          value={jobType.name}
+          aria-describedby={ids.about}
+          onChange={({ target }) => {
+            setName(target.value);
+            submit.reset();
+          }}
+        >
+          {jobTypes.map((each) => (
+            <option key={each.name}>{each.name}</option>
+          ))}
+        </select>
+        <p id={ids.about} className="hint">
+          {jobType.description}
+        </p>
+      </div>
+      <PayloadField
+        text={payload}
+        faults={faults}
+        onChange={(text) => { setEdited({ ...edited, [jobType.name]: text }); }}
+        onSend={send}
+      />
+      <AdvancedFields advanced={advanced} jobType={jobType} onChange={setAdvanced} />
+      <div className="flex items-center gap-3">
+        <button type="submit" className="button-primary" data-testid="submit" disabled={!isReady}>
+          {submit.isPending ? "Submitting…" : "Submit job"}
+        </button>
+        <kbd className="text-muted">{isMac() ? "⌘" : "Ctrl"} + Enter</kbd>
+      </div>
+      <SubmitOutcome
+        problem={submit.error instanceof Refused ? submit.error.problem : null}
+        isUnanswered={submit.isError && !(submit.error instanceof Refused)}
+        job={submit.data ?? null}
+        hrefOf={(job) => hrefTo({ ...route, jobId: job.id })}
+      />
+    </form>
+  );
+}
+
+/** The example everyone meets first, where it is offered. */
+function preferred(jobTypes: readonly JobType[]): string {
+  const names = jobTypes.map(({ name }) => name);
+  return names.includes("process_data") ? "process_data" : (names[0] ?? "");
+}
+
+function isMac(): boolean {
+  return navigator.userAgent.includes("Mac");
+}

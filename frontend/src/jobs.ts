@@ -1,0 +1,108 @@
+/** Jobs as they stand on the wire, and the rules about one job. */
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export const STATUSES = [
+  "QUEUED",
+  "SCHEDULED",
+  "RETRYING",
+  "RUNNING",
+  "COMPLETED",
+  "FAILED",
+  "CANCELLED",
+  "BLOCKED",
+] as const;
+
+export type JobStatus = (typeof STATUSES)[number];
+
+export interface Progress {
+  readonly fraction: number;
+  readonly message: string;
+}
+
+export interface JobFault {
+  readonly attempt: number;
+  readonly at: string;
+  readonly type: string;
+  readonly message: string;
+  readonly traceback: string;
+}
+
+export interface Job {
+  readonly id: string;
+  readonly job_type: string;
+  readonly payload: Json;
+  readonly status: JobStatus;
+  readonly result: Json;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  readonly worker_id: string | null;
+  readonly queue: string;
+  readonly priority: number;
+  readonly run_at: string;
+  readonly attempt: number;
+  readonly max_attempts: number;
+  readonly version: number;
+  readonly error: string | null;
+  readonly progress: Progress | null;
+  readonly tags: readonly string[];
+  readonly timeout_seconds: number;
+  /** Failed attempts; only where one job is read by its id. */
+  readonly errors?: readonly JobFault[];
+  /** What was too large for a list or a push, and is null there. */
+  readonly omitted?: readonly ("payload" | "result")[];
+}
+
+export interface JobType {
+  readonly name: string;
+  readonly description: string;
+  readonly timeout_seconds: number;
+  readonly max_attempts: number;
+  readonly schema: JsonSchema;
+}
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+export interface JobFilter {
+  readonly status: JobStatus | null;
+  readonly jobType: string | null;
+}
+
+/** SCHEDULED and RETRYING mean "queued, but not due": when the time has come they are QUEUED, and nobody pushes that. */
+export function statusAt(job: Job, now: number): JobStatus {
+  const waits = job.status === "SCHEDULED" || job.status === "RETRYING";
+  return waits && Date.parse(job.run_at) <= now ? "QUEUED" : job.status;
+}
+
+export function matches(filter: JobFilter, job: Job): boolean {
+  return (
+    (filter.status === null || filter.status === job.status) &&
+    (filter.jobType === null || filter.jobType === job.job_type)
+  );
+}
+
+export function isFinal(status: JobStatus): boolean {
+  return status === "COMPLETED" || status === "FAILED" || status === "CANCELLED";
+}
+
+/** A job read by its id with a push applied. What the push leaves out is kept: a payload never changes. */
+export function applyUpdate(known: Job, update: Job): Job {
+  if (update.version <= known.version) return known;
+  const keepsPayload = isOmitted(update, "payload") && !isOmitted(known, "payload");
+  return {
+    ...update,
+    payload: keepsPayload ? known.payload : update.payload,
+    omitted: (update.omitted ?? []).filter((field) => !(field === "payload" && keepsPayload)),
+    ...(known.errors && { errors: known.errors }),
+  };
+}
+
+/** Whether a push tells only part of the story: something is left out, or an attempt has ended and `errors` may have grown. */
+export function needsReading(update: Job): boolean {
+  return (update.omitted ?? []).length > 0 || isFinal(update.status) || update.error !== null;
+}
+
+export function isOmitted(job: Job, field: "payload" | "result"): boolean {
+  return job.omitted?.includes(field) ?? false;
+}

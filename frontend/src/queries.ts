@@ -1,0 +1,140 @@
+/** The hooks that fetch. Components draw what these give them. */
+
+import {
+  keepPreviousData,
+  useMutation,
+  useQuery,
+  useQueryClient,
+  type QueryClient,
+  type UseQueryResult,
+} from "@tanstack/react-query";
+import { createContext, use, useSyncExternalStore } from "react";
+import { findJob, readJobs, readJobTypes, readPage, submitJob } from "./api";
+import { jobKey, jobsKey, type Feed } from "./feed";
+import type { Job, JobFilter } from "./jobs";
+import { afterMore, afterRead, applyUpdates, emptyList, MOST_ROWS, narrowed, type JobList } from "./joblist";
+import type { Connection, LiveJobs } from "./live";
+
+const PAGE_ROWS = 100;
+const READ_AGAIN_LIVE_MS = 60_000; // a push is a courtesy: one that got lost is made up for within this time
+const READ_AGAIN_MS = 10_000; // while nothing is pushed, or a read has failed
+
+export interface Sources {
+  readonly feed: Feed;
+  readonly live: LiveJobs;
+}
+
+export const SourcesContext = createContext<Sources | null>(null);
+
+function useSources(): Sources {
+  const sources = use(SourcesContext);
+  if (!sources) throw new Error("there is no SourcesContext around this component");
+  return sources;
+}
+
+export function useConnection(): Connection {
+  const { live } = useSources();
+  return useSyncExternalStore(live.subscribe, live.current);
+}
+
+export function useRetryNow(): () => void {
+  return useSources().live.retryNow;
+}
+
+export interface Jobs {
+  readonly query: UseQueryResult<JobList>;
+  readonly more: { readonly read: () => void; readonly isReading: boolean; readonly hasFailed: boolean };
+}
+
+export function useJobs(filter: JobFilter): Jobs {
+  const client = useQueryClient();
+  const { feed } = useSources();
+  const { state } = useConnection();
+  const query = useQuery({
+    queryKey: jobsKey(filter),
+    queryFn: ({ signal }) => readList(client, feed, filter, signal),
+    placeholderData: (previous) => previous && narrowed(previous, filter),
+    refetchInterval: ({ state: { status } }) =>
+      state === "live" && status === "success" ? READ_AGAIN_LIVE_MS : READ_AGAIN_MS,
+  });
+  const more = useMutation({ mutationFn: () => readMore(client, filter) });
+  return {
+    query,
+    more: { read: () => { more.mutate(); }, isReading: more.isPending, hasFailed: more.isError },
+  };
+}
+
+/** Pushes heard while the answer was on its way are newer than it, or may be: they stay. */
+async function readList(client: QueryClient, feed: Feed, filter: JobFilter, signal: AbortSignal): Promise<JobList> {
+  const heard: Job[] = [];
+  const stop = feed.listen((jobs) => heard.push(...jobs));
+  try {
+    const readAt = Date.now();
+    const page = await readJobs(filter, rowsToRead(client, filter), signal);
+    const known = knownList(client, filter) ?? applyUpdates(emptyList(filter), heard);
+    return afterRead(known, page, new Set(heard.map((job) => job.id)), readAt);
+  } finally {
+    stop();
+  }
+}
+
+async function readMore(client: QueryClient, filter: JobFilter): Promise<void> {
+  const next = knownList(client, filter)?.next;
+  if (!next) return;
+  const page = await readPage(next, new AbortController().signal);
+  client.setQueryData<JobList>(jobsKey(filter), (list) => (list?.next === next ? afterMore(list, page) : list));
+}
+
+/** As many as are shown, so that one answer brings all of them up to date. */
+function rowsToRead(client: QueryClient, filter: JobFilter): number {
+  const shown = knownList(client, filter)?.rows.length ?? 0;
+  return Math.min(MOST_ROWS, Math.ceil(Math.max(shown, 1) / PAGE_ROWS) * PAGE_ROWS);
+}
+
+function knownList(client: QueryClient, filter: JobFilter): JobList | undefined {
+  return client.getQueryData<JobList>(jobsKey(filter));
+}
+
+/** null: there is no such job. */
+export function useJob(id: string): UseQueryResult<Job | null> {
+  const client = useQueryClient();
+  const { state } = useConnection();
+  return useQuery<Job | null>({
+    queryKey: jobKey(id),
+    queryFn: ({ signal }) => readJob(client, id, signal),
+    placeholderData: () => listedJob(client, id),
+    refetchInterval: ({ state: { status } }) => (state === "live" && status === "success" ? false : READ_AGAIN_MS),
+  });
+}
+
+class OldAnswer extends Error {}
+
+/** An answer that is older than what was pushed is asked for again. */
+async function readJob(client: QueryClient, id: string, signal: AbortSignal): Promise<Job | null> {
+  const job = await findJob(id, signal);
+  const known = client.getQueryData<Job | null>(jobKey(id));
+  if (job && known && job.version < known.version) throw new OldAnswer("The answer was older than what is known already.");
+  return job;
+}
+
+function listedJob(client: QueryClient, id: string): Job | undefined {
+  const lists = client.getQueriesData<JobList>({ queryKey: ["jobs"] });
+  return lists.flatMap(([, list]) => list?.rows ?? []).find((job) => job.id === id);
+}
+
+export function useJobTypes() {
+  return useQuery({
+    queryKey: ["job-types"],
+    queryFn: ({ signal }) => readJobTypes(signal),
+    placeholderData: keepPreviousData,
+    staleTime: Infinity,
+  });
+}
+
+export function useSubmit() {
+  const { feed } = useSources();
+  return useMutation({
+    mutationFn: submitJob,
+    onSuccess: (job) => { feed.take([job]); },
+  });
+}
