@@ -77,7 +77,7 @@ def _read_integers(words: Collection[str]) -> Reading | None:
         numbers = list(map(int, words))
     except ValueError:
         return None
-    return None if max(map(abs, numbers)) > MOST_EXACT else Reading(ColumnType.INTEGER, numbers)
+    return None if max(max(numbers), -min(numbers)) > MOST_EXACT else Reading(ColumnType.INTEGER, numbers)
 
 
 def _read_floats(words: Collection[str]) -> Reading | None:

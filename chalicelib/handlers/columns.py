@@ -53,12 +53,12 @@ class NumberTotals:
         self._runs = Runs(spill)
 
     def fold(self, numbers: Sequence[float], weights: Sequence[int], type_: ColumnType) -> None:
-        self.ends = _ends([*self.ends, min(numbers), max(numbers)])
         self._add_up(map(mul, numbers, weights), type_)
         if max(weights) == 1:
-            self._runs.add(self._packed(sorted(numbers), type_))
+            self._add_run(sorted(numbers), None, type_)
         else:
-            self._fold_repeated(numbers, weights, type_)
+            order = sorted(range(len(numbers)), key=numbers.__getitem__)
+            self._add_run([numbers[at] for at in order], [weights[at] for at in order], type_)
 
     def mean(self, count: int) -> float:
         return self._whole / count + _sum(self._sums) / count
@@ -66,10 +66,9 @@ class NumberTotals:
     def survey(self, ranks: Sequence[int]) -> Survey:
         return self._runs.survey(ranks)
 
-    def _fold_repeated(self, numbers: Sequence[float], weights: Sequence[int], type_: ColumnType) -> None:
-        order = sorted(range(len(numbers)), key=numbers.__getitem__)
-        ordered = self._packed(list(map(numbers.__getitem__, order)), type_)
-        self._runs.add(ordered, list(map(weights.__getitem__, order)))
+    def _add_run(self, numbers: Sequence[float], weights: Sequence[int] | None, type_: ColumnType) -> None:
+        self.ends = _ends([*self.ends, numbers[0], numbers[-1]])
+        self._runs.add(self._packed(numbers, type_), weights)
 
     def _add_up(self, products: Iterable[float], type_: ColumnType) -> None:
         if type_ == ColumnType.INTEGER:

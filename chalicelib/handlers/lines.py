@@ -9,7 +9,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from chalicelib.errors import GiveUp
 
@@ -33,14 +33,17 @@ class Lines:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
 
     def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(self._whole_lines())
+
+    def _whole_lines(self) -> Iterator[Iterable[str]]:
         carried = ""
         for chunk in self._chunks:
             text = carried + self._decoded(chunk)
             end = _end_of_last_line(text)
-            yield from io.StringIO(text[:end], newline="")
+            yield io.StringIO(text[:end], newline="")
             carried = text[end:]
-        yield from io.StringIO(carried + self._decoded(b"", is_last=True), newline="")
-        yield END
+        yield io.StringIO(carried + self._decoded(b"", is_last=True), newline="")
+        yield [END]
 
     def _decoded(self, chunk: bytes, *, is_last: bool = False) -> str:
         self.chunks_begun += 1

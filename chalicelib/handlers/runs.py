@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, pairwise
+from random import Random
 
 import msgspec
 
@@ -97,6 +98,9 @@ def _find(ranks: Sequence[int], pieces: Sequence[Piece], before: int) -> dict[in
     if not ranks:
         return {}
     values = list(chain.from_iterable(piece.values for piece in pieces))
+    if len(values) == sum(piece.weight for piece in pieces):
+        values.sort()
+        return {rank: values[rank - before] for rank in ranks}
     weights = list(chain.from_iterable(piece.weights for piece in pieces))
     order = sorted(range(len(values)), key=values.__getitem__)
     ends = list(accumulate(map(weights.__getitem__, order), initial=before))[1:]
@@ -119,10 +123,10 @@ def _pieces(runs: Sequence[Run], starts: Sequence[int], stops: Sequence[int]) ->
 
 
 def _cuts(runs: Sequence[Run]) -> list[float]:
-    """Where to cut: at every 64th of a sample that is taken evenly from all runs."""
+    """Where to cut: at every 64th of a sample that is taken evenly, and from a run shorter than a step at random."""
     total = sum(len(run.values) for run in runs)
-    samples = (total // RANGE_VALUES) * SAMPLES_A_RANGE
-    if not samples:
+    if total <= RANGE_VALUES:
         return []
-    sample = sorted(chain.from_iterable(run.values[:: max(1, total // samples)] for run in runs))
+    step, rng = max(1, RANGE_VALUES // SAMPLES_A_RANGE), Random(0)
+    sample = sorted(chain.from_iterable(run.values[rng.randrange(step) :: step] for run in runs))
     return sorted(set(sample[SAMPLES_A_RANGE::SAMPLES_A_RANGE]))

@@ -11,7 +11,7 @@ from chalicelib.handlers.spill import Spill
 
 MOST_COLUMNS = 1000
 MOST_HELD = 400_000  # different words in all columns together: about 80 MB
-MOST_HELD_IN_ONE = 100_000
+MOST_HELD_IN_ONE = 8_000  # more are slower: they no longer fit into the processor's cache
 LEAST_HELD_IN_ONE = 256
 MOST_CHARACTERS = 32 * 1024 * 1024  # of held words in all columns together
 WEIGH_EVERY = 64  # batches: about 16 MB
