@@ -39,7 +39,7 @@ export function App() {
             <JobsView route={route} jobs={jobs} />
           </main>
           <SubmitCard query={jobTypes} route={route} />
-          {route.jobId && <JobPanel id={route.jobId} onClose={close} />}
+          {route.jobId && <JobPanel id={route.jobId} jobTypes={jobTypes.data ?? []} onClose={close} />}
         </div>
       </div>
     </FrozenAt>

@@ -46,6 +46,8 @@ export interface SubmitOptions {
   readonly priority?: number;
   readonly delay_seconds?: number;
   readonly max_attempts?: number;
+  readonly timeout_seconds?: number;
+  readonly tags?: readonly string[];
 }
 
 export async function readJobs(filter: JobFilter, limit: number, signal: AbortSignal): Promise<JobPage> {

@@ -1,6 +1,7 @@
 /** Commands that do over HTTP what the page does. */
 
-import { submissionBody, type Submission } from "./api";
+import { submissionBody, type Submission, type SubmitOptions } from "./api";
+import type { Job, JobType } from "./jobs";
 
 export function curlSubmit(origin: string, submission: Submission): string {
   return [
@@ -8,6 +9,18 @@ export function curlSubmit(origin: string, submission: Submission): string {
     `  -H ${quoted("Content-Type: application/json")}`,
     `  -d ${quoted(submissionBody(submission))}`,
   ].join(" \\\n");
+}
+
+/** Submits the same job again. Defaults stay out of it. */
+export function curlAgain(origin: string, job: Job, jobType: JobType | undefined): string {
+  const options: SubmitOptions = {
+    ...(job.queue !== "default" && { queue: job.queue }),
+    ...(job.priority !== 0 && { priority: job.priority }),
+    ...(job.max_attempts !== jobType?.max_attempts && { max_attempts: job.max_attempts }),
+    ...(job.timeout_seconds !== jobType?.timeout_seconds && { timeout_seconds: job.timeout_seconds }),
+    ...(job.tags.length > 0 && { tags: job.tags }),
+  };
+  return curlSubmit(origin, { jobType: job.job_type, payload: JSON.stringify(job.payload), options });
 }
 
 function quoted(text: string): string {

@@ -1,11 +1,19 @@
 /** A payload to begin with, made from a job type's schema. */
 
-import type { Json, JsonSchema } from "./jobs";
+import type { JobType, Json, JsonSchema } from "./jobs";
 
 const MOST_DEPTH = 5; // a schema may refer to itself
 
+/** What runs anywhere at once, for job types whose schema alone suggests nothing. */
+const SAMPLES: Readonly<Record<string, Json>> = {
+  csv_summary: { text: "city,visitors\nLisbon,120\nOslo,80\nKyoto,310\n" },
+  http_request: { url: "https://example.com/" },
+};
+
 /** What the schema gives as its example; else the required properties, or the first one when none is required. */
-export function samplePayload(schema: JsonSchema): Json {
+export function samplePayload({ name, schema }: Pick<JobType, "name" | "schema">): Json {
+  const known = SAMPLES[name];
+  if (known !== undefined && !Array.isArray(schema["examples"])) return known;
   return Object.keys(schema).length === 0 ? { hello: "world" } : sample(schema, schema, 0);
 }
 

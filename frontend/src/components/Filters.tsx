@@ -1,7 +1,6 @@
 import { STATUSES, type JobFilter, type JobStatus, type JobType } from "../jobs";
 import { goTo, hrefTo, type Route } from "../route";
-import { Icon } from "./Icon";
-import { LABELS, STATUS_ICONS } from "./StatusBadge";
+import { LABELS } from "./StatusBadge";
 
 interface FiltersProps {
   readonly route: Route;
@@ -47,7 +46,7 @@ interface ChipProps {
 function Chip({ href, status, isChosen }: ChipProps) {
   return (
     <a className="chip" href={href} aria-current={isChosen || undefined} data-status={status ?? undefined}>
-      {status && <Icon name={STATUS_ICONS[status]} />}
+      {status && <span className="chip-dot" aria-hidden="true" />}
       {status ? LABELS[status] : "All"}
     </a>
   );

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
-import { curlSubmit } from "../curl";
+import { curlAgain } from "../curl";
 import { useWhileLive } from "../hooks";
-import { isOmitted, statusAt, type Job } from "../jobs";
+import { isOmitted, statusAt, type Job, type JobType } from "../jobs";
 import { Faults } from "./Faults";
 import { attemptOf, None } from "./JobRow";
 import { Code, Json } from "./Json";
@@ -13,9 +13,11 @@ interface JobDetailsProps {
   readonly job: Job;
   /** Whether the job was read by its id: a list's row knows nothing of `errors`. */
   readonly isWhole: boolean;
+  /** Its type's defaults; undefined when they are not known. */
+  readonly jobType: JobType | undefined;
 }
 
-export function JobDetails({ job, isWhole }: JobDetailsProps) {
+export function JobDetails({ job, isWhole, jobType }: JobDetailsProps) {
   const status = useWhileLive((time) => statusAt(job, time));
   return (
     <div className="panel-body">
@@ -41,7 +43,7 @@ export function JobDetails({ job, isWhole }: JobDetailsProps) {
       )}
       {!isOmitted(job, "payload") && (
         <Section title="Submit the same again">
-          <Code text={commandFor(job)} what="the command" />
+          <Code text={curlAgain(document.baseURI, job, jobType)} what="the command" />
         </Section>
       )}
     </div>
@@ -114,9 +116,4 @@ function Section({ title, children }: { readonly title: string; readonly childre
 
 function Large({ isWhole }: { readonly isWhole: boolean }) {
   return <p className="text-muted">{isWhole ? "It is large, and is being read again…" : "Reading…"}</p>;
-}
-
-function commandFor({ job_type, payload, queue, priority, max_attempts }: Job): string {
-  const options = { queue, max_attempts, ...(priority !== 0 && { priority }) };
-  return curlSubmit(document.baseURI, { jobType: job_type, payload: JSON.stringify(payload), options });
 }

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import type { Job } from "../jobs";
+import type { Job, JobType } from "../jobs";
 import { useJob } from "../queries";
 import { CopyButton } from "./CopyButton";
 import { Icon } from "./Icon";
@@ -8,10 +8,11 @@ import { Nothing } from "./Nothing";
 
 interface JobPanelProps {
   readonly id: string;
+  readonly jobTypes: readonly JobType[];
   readonly onClose: () => void;
 }
 
-export function JobPanel({ id, onClose }: JobPanelProps) {
+export function JobPanel({ id, jobTypes, onClose }: JobPanelProps) {
   const job = useJob(id);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), [id]);
@@ -31,7 +32,13 @@ export function JobPanel({ id, onClose }: JobPanelProps) {
           <Icon name="close" className="size-4" />
         </button>
       </header>
-      <Body job={job.data} error={job.error} isWhole={!job.isPlaceholderData} onRetry={() => void job.refetch()} />
+      <Body
+        job={job.data}
+        jobType={jobTypes.find(({ name }) => name === job.data?.job_type)}
+        error={job.error}
+        isWhole={!job.isPlaceholderData}
+        onRetry={() => void job.refetch()}
+      />
     </aside>
   );
 }
@@ -39,12 +46,13 @@ export function JobPanel({ id, onClose }: JobPanelProps) {
 interface BodyProps {
   /** undefined: being read; null: there is none. */
   readonly job: Job | null | undefined;
+  readonly jobType: JobType | undefined;
   readonly error: Error | null;
   readonly isWhole: boolean;
   readonly onRetry: () => void;
 }
 
-function Body({ job, error, isWhole, onRetry }: BodyProps) {
+function Body({ job, jobType, error, isWhole, onRetry }: BodyProps) {
   if (job === null) {
     return (
       <Nothing icon="queue" title="There is no such job">
@@ -62,7 +70,7 @@ function Body({ job, error, isWhole, onRetry }: BodyProps) {
           </button>
         </p>
       )}
-      {job ? <JobDetails job={job} isWhole={isWhole} /> : !error && <p className="p-5 text-muted">Reading…</p>}
+      {job ? <JobDetails job={job} isWhole={isWhole} jobType={jobType} /> : !error && <p className="p-5 text-muted">Reading…</p>}
     </>
   );
 }

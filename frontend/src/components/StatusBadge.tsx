@@ -12,7 +12,7 @@ export const LABELS: Record<JobStatus, string> = {
   BLOCKED: "Blocked",
 };
 
-export const STATUS_ICONS: Record<JobStatus, IconName> = {
+const ICONS: Record<JobStatus, IconName> = {
   QUEUED: "queue",
   SCHEDULED: "clock",
   RETRYING: "retry",
@@ -30,7 +30,7 @@ interface StatusBadgeProps {
 export function StatusBadge({ status }: StatusBadgeProps) {
   return (
     <span className="badge" data-status={status}>
-      <Icon name={STATUS_ICONS[status]} />
+      <Icon name={ICONS[status]} />
       {LABELS[status]}
     </span>
   );

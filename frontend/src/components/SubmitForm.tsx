@@ -24,7 +24,7 @@ export function SubmitForm({ jobTypes, route }: SubmitFormProps) {
 
   const jobType = jobTypes.find((each) => each.name === name) ?? jobTypes[0];
   if (!jobType) return null;
-  const payload = edited[jobType.name] ?? JSON.stringify(samplePayload(jobType.schema), null, 2);
+  const payload = edited[jobType.name] ?? JSON.stringify(samplePayload(jobType), null, 2);
   const faults = payloadFaults(payload, jobType.schema);
   const options: SubmitOptions | null = optionsOf(advanced);
   const isReady = faults.length === 0 && options !== null && !submit.isPending;

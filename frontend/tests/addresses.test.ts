@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { nextQuery, submissionBody } from "../src/api";
+import { curlAgain, curlSubmit } from "../src/curl";
+import { hrefTo, parseRoute } from "../src/route";
+import { aJob } from "./job";
+
+describe("the address", () => {
+  it.each([
+    { jobId: null, filter: { status: null, jobType: null } },
+    { jobId: "01a2", filter: { status: null, jobType: null } },
+    { jobId: "01a2", filter: { status: "FAILED", jobType: "csv_summary" } },
+  ] as const)("says where the reader is: %o", (route) => {
+    expect(parseRoute(hrefTo(route))).toEqual(route);
+  });
+
+  it.each(["", "#", "#/", "#/nowhere", "#/jobs?status=LOST", "#/jobs/"])("that says nothing known shows all jobs: %s", (hash) => {
+    expect(parseRoute(hash)).toEqual({ jobId: null, filter: { status: null, jobType: null } });
+  });
+});
+
+it("the next page is read from the Link header, whatever stands in front of its query", () => {
+  expect(nextQuery('</stage/api/jobs?limit=2&cursor=01a2>; rel="next"')).toBe("?limit=2&cursor=01a2");
+  expect(nextQuery(null)).toBeNull();
+});
+
+it("a payload is sent as it was typed, so that large numbers keep their digits", () => {
+  const body = submissionBody({ jobType: "echo", payload: ' {"n": 12345678901234567890}\n', options: { priority: 5 } });
+
+  expect(body).toBe('{"job_type": "echo", "payload": {"n": 12345678901234567890}, "priority": 5}');
+});
+
+describe("the command", () => {
+  it("quotes for the shell", () => {
+    const command = curlSubmit("http://localhost:8000/", { jobType: "echo", payload: `"it's"`, options: {} });
+
+    expect(command).toContain(String.raw`-d '{"job_type": "echo", "payload": "it'\''s"}'`);
+    expect(command).toContain("curl -sS 'http://localhost:8000/api/jobs'");
+  });
+
+  it("names what is not the default", () => {
+    const jobType = { name: "echo", description: "", timeout_seconds: 30, max_attempts: 3, schema: {} };
+
+    expect(curlAgain("http://h/", aJob(1), jobType)).not.toContain("max_attempts");
+    expect(curlAgain("http://h/", aJob(1, { max_attempts: 7, queue: "slow" }), jobType)).toContain(
+      '"queue": "slow", "max_attempts": 7',
+    );
+  });
+});

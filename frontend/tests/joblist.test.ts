@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import type { Job, JobFilter } from "../src/jobs";
+import { afterMore, afterRead, applyUpdates, emptyList, MOST_ROWS, narrowed, type JobList } from "../src/joblist";
+import { aJob } from "./job";
+
+const ALL: JobFilter = { status: null, jobType: null };
+const FAILED: JobFilter = { status: "FAILED", jobType: null };
+const NOTHING_HEARD: ReadonlySet<string> = new Set();
+
+function listed(jobs: readonly Job[], { filter = ALL, next = null }: { filter?: JobFilter; next?: string | null } = {}): JobList {
+  return afterRead(emptyList(filter), { jobs, next }, NOTHING_HEARD, 0);
+}
+
+function shown(list: JobList): readonly string[] {
+  return list.rows.map((job) => `${Number(job.id.slice(-12))} ${job.status} v${job.version}`);
+}
+
+describe("a push", () => {
+  it("changes the row of its job", () => {
+    const list = applyUpdates(listed([aJob(1)]), [aJob(1, { status: "RUNNING", version: 2 })]);
+
+    expect(shown(list)).toEqual(["1 RUNNING v2"]);
+  });
+
+  it.each([1, 2])("that is not newer is ignored: version %i after 2", (version) => {
+    const list = listed([aJob(1, { status: "RUNNING", version: 2 })]);
+
+    expect(applyUpdates(list, [aJob(1, { version })])).toBe(list);
+  });
+
+  it("of a new job puts it on top", () => {
+    const list = applyUpdates(listed([aJob(1)]), [aJob(2)]);
+
+    expect(shown(list)).toEqual(["2 QUEUED v1", "1 QUEUED v1"]);
+  });
+
+  it("counts by version when one frame tells of a job twice, in the wrong order", () => {
+    const list = applyUpdates(listed([]), [aJob(1, { status: "COMPLETED", version: 3 }), aJob(1, { version: 2 })]);
+
+    expect(shown(list)).toEqual(["1 COMPLETED v3"]);
+  });
+
+  it("of a job older than the last row does not leave a gap below that row", () => {
+    const list = listed([aJob(5), aJob(4)], { next: "?cursor=4" });
+
+    expect(shown(applyUpdates(list, [aJob(2, { version: 7 })]))).toEqual(["5 QUEUED v1", "4 QUEUED v1"]);
+  });
+
+  it("takes a job out of a filter that it has left, and a late one does not bring it back", () => {
+    const list = listed([aJob(1, { status: "FAILED", version: 4 })], { filter: FAILED });
+
+    const left = applyUpdates(list, [aJob(1, { status: "QUEUED", version: 5 })]);
+    const late = applyUpdates(left, [aJob(1, { status: "FAILED", version: 4 })]);
+
+    expect(shown(left)).toEqual([]);
+    expect(shown(late)).toEqual([]);
+  });
+
+  it("never makes more rows than there may be", () => {
+    const jobs = Array.from({ length: MOST_ROWS + 20 }, (_, n) => aJob(n));
+
+    const list = applyUpdates(listed([], { next: "?cursor=0" }), jobs);
+
+    expect(list.rows).toHaveLength(MOST_ROWS);
+    expect(list.rows[0]?.id).toBe(aJob(MOST_ROWS + 19).id);
+    expect(list.next).toBeNull();
+    expect(list.oldest).toBe(aJob(20).id);
+  });
+});
+
+describe("a read", () => {
+  it("brings what was missed", () => {
+    const list = afterRead(
+      listed([aJob(1), aJob(2)]),
+      { jobs: [aJob(3), aJob(2, { status: "COMPLETED", version: 3 }), aJob(1)], next: null },
+      NOTHING_HEARD,
+      1,
+    );
+
+    expect(shown(list)).toEqual(["3 QUEUED v1", "2 COMPLETED v3", "1 QUEUED v1"]);
+  });
+
+  it("older than a push does not undo it", () => {
+    const known = applyUpdates(listed([aJob(1)]), [aJob(1, { status: "COMPLETED", version: 3 })]);
+
+    const list = afterRead(known, { jobs: [aJob(1, { status: "RUNNING", version: 2 })], next: null }, NOTHING_HEARD, 1);
+
+    expect(shown(list)).toEqual(["1 COMPLETED v3"]);
+  });
+
+  it("without a job that was pushed meanwhile keeps that job", () => {
+    const known = applyUpdates(listed([aJob(1)]), [aJob(2)]);
+
+    const list = afterRead(known, { jobs: [aJob(1)], next: null }, new Set([aJob(2).id]), 1);
+
+    expect(shown(list)).toEqual(["2 QUEUED v1", "1 QUEUED v1"]);
+  });
+
+  it("without a job that nobody spoke of removes it", () => {
+    const list = afterRead(listed([aJob(2), aJob(1)]), { jobs: [aJob(1)], next: null }, NOTHING_HEARD, 1);
+
+    expect(shown(list)).toEqual(["1 QUEUED v1"]);
+  });
+
+  it("does not bring back a job that has left the filter since", () => {
+    const known = applyUpdates(listed([aJob(1, { status: "FAILED", version: 4 })], { filter: FAILED }), [
+      aJob(1, { version: 5 }),
+    ]);
+
+    const list = afterRead(known, { jobs: [aJob(1, { status: "FAILED", version: 4 })], next: null }, NOTHING_HEARD, 1);
+
+    expect(shown(list)).toEqual([]);
+  });
+
+  it("with the same version is believed: labels change as time passes", () => {
+    const list = afterRead(listed([aJob(1, { status: "SCHEDULED" })]), { jobs: [aJob(1)], next: null }, NOTHING_HEARD, 1);
+
+    expect(shown(list)).toEqual(["1 QUEUED v1"]);
+  });
+});
+
+describe("more rows", () => {
+  it("go below, each once", () => {
+    const list = afterMore(listed([aJob(4), aJob(3)], { next: "?cursor=3" }), { jobs: [aJob(3), aJob(2)], next: "?cursor=2" });
+
+    expect(shown(list)).toEqual(["4 QUEUED v1", "3 QUEUED v1", "2 QUEUED v1"]);
+    expect(list.next).toBe("?cursor=2");
+  });
+
+  it("take pushes from then on", () => {
+    const list = afterMore(listed([aJob(4)], { next: "?cursor=4" }), { jobs: [aJob(2)], next: null });
+
+    expect(shown(applyUpdates(list, [aJob(1, { version: 9 })]))).toContain("1 QUEUED v9");
+  });
+});
+
+it("another filter begins with the rows that are known to match it", () => {
+  const list = listed([aJob(2, { status: "FAILED" }), aJob(1)]);
+
+  expect(shown(narrowed(list, FAILED))).toEqual(["2 FAILED v1"]);
+});
