@@ -81,7 +81,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 def http_request(payload: HttpRequest, context: JobContext) -> Answer:
     """Send an HTTP request; an unexpected answer is a failure, and tried again unless it is the request's own fault."""
     started = time.monotonic()
-    client = Client(private=context.settings.allow_private_addresses)
+    client = Client.within(context.settings)
     with client.send(
         _request(payload), seconds=_seconds(payload, context), follow=payload.follow_redirects
     ) as response:

@@ -21,6 +21,7 @@ from chalicelib.errors import GiveUp
 from chalicelib.handlers.addresses import is_public
 from chalicelib.handlers.deadlines import Deadline
 from chalicelib.handlers.targets import Target
+from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -33,6 +34,7 @@ KEPT_ACROSS_ORIGINS = {"accept", "accept-language", "user-agent", "content-type"
 KEEPS_METHOD = {307, 308}
 REDIRECTS = {301, 302, 303} | KEEPS_METHOD
 
+Allows = Callable[[str], bool]
 Resolve = Callable[[str, int], Sequence[str]]
 
 
@@ -94,12 +96,16 @@ class Response:
 
 
 class Client:
-    """Sends requests. private: whether loopback and private networks may be reached."""
+    """Sends requests to addresses that are allowed."""
 
-    def __init__(self, *, private: bool, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None) -> None:
-        self._private = private
+    def __init__(self, allows: Allows, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self._allows = allows
         self._resolve = resolve or _addresses
         self._tls = tls
+
+    @classmethod
+    def within(cls, settings: Settings) -> Client:
+        return cls(_anywhere if settings.allow_private_addresses else is_public)
 
     @contextmanager
     def send(self, request: Request, *, seconds: float, follow: bool = True) -> Iterator[Response]:
@@ -154,9 +160,13 @@ class Client:
     def _allowed(self, target: Target) -> Sequence[str]:
         with _faults_named(target):
             addresses = self._resolve(target.host, target.port)
-        if not self._private and not all(map(is_public, addresses)):
+        if not all(map(self._allows, addresses)):
             raise GiveUp(f"{target.host} has an address that is not public; jobs may not reach it")
         return addresses
+
+
+def _anywhere(address: str) -> bool:
+    return True
 
 
 def _addresses(host: str, port: int) -> Sequence[str]:

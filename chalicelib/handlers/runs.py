@@ -71,26 +71,22 @@ class Runs:
         """For runs added unsorted, and without weights."""
         for values, _ in self._stretches:
             self._spill.sort(values)
+            self._spill.release()
 
     def survey(self, ranks: Sequence[int] = ()) -> Survey:
-        found = _survey([self._run(*stretches) for stretches in self._stretches], ranks)
-        self._spill.release()
-        return found
+        distinct = before = 0
+        at: dict[int, float] = {}
+        for pieces in _ranges([self._run(*stretches) for stretches in self._stretches]):
+            after = before + sum(piece.weight for piece in pieces)
+            distinct += len(set().union(*(piece.values for piece in pieces)))
+            at |= _find([rank for rank in ranks if before <= rank < after], pieces, before)
+            before = after
+            self._spill.release()
+        return Survey(distinct, at)
 
     def _run(self, values: Stretch, seen: Stretch | None) -> Run:
         counted = range(values.count + 1) if seen is None else self._spill.read_integers(seen)
         return Run(self._spill.read(values), counted)
-
-
-def _survey(runs: Sequence[Run], ranks: Sequence[int]) -> Survey:
-    distinct = before = 0
-    at: dict[int, float] = {}
-    for pieces in _ranges(runs):
-        after = before + sum(piece.weight for piece in pieces)
-        distinct += len(set().union(*(piece.values for piece in pieces)))
-        at |= _find([rank for rank in ranks if before <= rank < after], pieces, before)
-        before = after
-    return Survey(distinct, at)
 
 
 def _find(ranks: Sequence[int], pieces: Sequence[Piece], before: int) -> dict[int, float]:

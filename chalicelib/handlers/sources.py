@@ -83,7 +83,7 @@ def of_text(text: str) -> Source:
 def _download(url: str, context: JobContext) -> Iterator[Source]:
     request = Request(method="GET", target=Target.parse(url))
     seconds = (context.deadline - datetime.now(UTC)).total_seconds()
-    with Client(private=context.settings.allow_private_addresses).send(request, seconds=seconds) as response:
+    with Client.within(context.settings).send(request, seconds=seconds) as response:
         _check(response)
         yield Source(response.chunks(), response.length)
 

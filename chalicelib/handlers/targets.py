@@ -30,6 +30,8 @@ class Target(msgspec.Struct, frozen=True):
             raise ValueError("a URL begins with http:// or https://")
         if "@" in parts.netloc:
             raise ValueError("a URL must not carry a user name or password; send a header")
+        if parts.port == 0:
+            raise ValueError("a URL's port is 1 to 65535")
         query = f"?{parts.query}" if parts.query else ""
         path = quote((parts.path or "/") + query, safe=KEPT)
         return cls(parts.scheme, _dns_name(parts.hostname), parts.port or PORTS[parts.scheme], path)
