@@ -41,6 +41,20 @@ def test_two_migrators_at_once_apply_each_migration_once(empty_url: str) -> None
     assert sorted(applied) == [[], [], [], ALL]
 
 
+def test_a_migrator_waits_for_another_one(empty_url: str) -> None:
+    applied: list[list[str]] = []
+    with psycopg.connect(empty_url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('job-scheduler migrations'))")
+        migrator = threading.Thread(target=migrate, args=(empty_url, applied))
+        migrator.start()
+        while not other.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():
+            assert migrator.is_alive()
+        other.rollback()
+    migrator.join()
+
+    assert applied == [ALL]
+
+
 def test_what_is_missing_is_named_until_it_is_applied(empty_url: str) -> None:
     database = Database(empty_url)
     migrations = MigrationStore(database, empty_url)

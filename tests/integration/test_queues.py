@@ -81,11 +81,12 @@ def test_a_higher_priority_goes_first_and_the_older_job_among_equals(
 
 def test_a_delayed_job_that_comes_due_keeps_its_priority(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
     urgent = insert(store, priority=5, delay=timedelta(hours=1))
+    idle = insert(store, priority=-5, delay=timedelta(hours=1))
     plain = insert(store)
-    sync(cache, queues, plain, urgent)
-    cache.zadd("{q:default}:delayed", {member(urgent): 1})
+    sync(cache, queues, plain, idle, urgent)
+    cache.zadd("{q:default}:delayed", {member(urgent): 1, member(idle): 1})
 
-    assert take(queues) == [urgent.id, plain.id]
+    assert take(queues) == [urgent.id, plain.id, idle.id]
 
 
 def test_a_delayed_job_is_not_taken_and_says_when_to_look(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
