@@ -76,9 +76,5 @@ def _was_cut(connection: psycopg.Connection[Row]) -> bool:
     A Lambda that was frozen through a failover finds out here, at the price of one system call, and not in a client's request.
     """
     poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN | select.POLLHUP)
-    if not poll.poll(0):
-        return False
-    with contextlib.suppress(psycopg.OperationalError):
-        connection.pgconn.consume_input()
-    return connection.pgconn.status != psycopg.pq.ConnStatus.OK
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
