@@ -23,6 +23,7 @@ FRONTEND = ROOT / "frontend"
 DIST = FRONTEND / "dist"
 FOREVER = "public, max-age=31536000, immutable"  # names of assets carry a hash of their contents
 ALWAYS_ASK = "no-cache"
+QUIETLY = ["--no-audit", "--no-fund", "--fetch-retries=1"]
 ADVICE = "Put the cause right and run `make up` again."
 READ_BY_ALL = {
     "Version": "2012-10-17",
@@ -78,8 +79,16 @@ def content_type(name: str) -> str:
 def _install(logs: Path) -> None:
     lock = digest([FRONTEND / "package-lock.json"])
     if not _stamps().matches("npm", lock):
-        _npm(logs, "ci", ["ci", "--no-audit", "--no-fund"])
+        _npm_ci(logs)
         _stamps().put("npm", lock)
+
+
+def _npm_ci(logs: Path) -> None:
+    """A lock written on one platform may lack the optional packages of others; ``npm ci`` refuses it, ``install`` does not."""
+    try:
+        _npm(logs, "ci", ["ci", *QUIETLY])
+    except StepFailed:
+        _npm(logs, "install", ["install", "--no-save", *QUIETLY])
 
 
 def _stamps() -> Stamps:
