@@ -64,7 +64,9 @@ class Database:
             raise StoreUnavailable(str(error).strip()) from error
 
     def _open(self) -> psycopg.Connection[Row]:
-        if self._connection is None or self._connection.closed or _was_cut(self._connection):
+        if self._connection is not None and (self._connection.closed or _was_cut(self._connection)):
+            self.close()
+        if self._connection is None:
             self._connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
             set_json_loads(msgspec.Raw, self._connection)
         return self._connection
