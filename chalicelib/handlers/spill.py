@@ -10,6 +10,7 @@ import mmap
 import tempfile
 from array import array
 from collections.abc import Sequence
+from io import FileIO
 from types import TracebackType
 from typing import TypeAlias
 
@@ -36,7 +37,7 @@ class Spill:
     """A temporary file of numbers. Gone when closed, or when the process dies."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by __exit__
+        self._file: FileIO = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by __exit__
         self._size = 0
         self._map: mmap.mmap | None = None
 
