@@ -11,10 +11,20 @@ const CONTENT_SECURITY_POLICY = [
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
-  "connect-src 'self' ws: wss:",
+  "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
 ].join("; ");
+
+/** Nothing is painted before the chosen theme is known. */
+const paintInTheme: Plugin = {
+  name: "paint-in-theme",
+  apply: "build",
+  transformIndexHtml: {
+    order: "post",
+    handler: (html) => html.replace('<script type="module"', '<script type="module" blocking="render"'),
+  },
+};
 
 const contentSecurityPolicy: Plugin = {
   name: "content-security-policy",
@@ -30,7 +40,7 @@ const contentSecurityPolicy: Plugin = {
 
 export default defineConfig({
   base: "./",
-  plugins: [react(), tailwindcss(), contentSecurityPolicy],
+  plugins: [react(), tailwindcss(), contentSecurityPolicy, paintInTheme],
   build: {
     // Browsers that know light-dark(), so that each colour is written once.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],

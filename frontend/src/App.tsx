@@ -33,14 +33,14 @@ export function App() {
         {((!isLive && !isFirst) || hasFailed) && (
           <StaleBanner connection={connection} rightUntil={rightUntil} onRetry={retryNow} />
         )}
-        <div className="columns">
-          <main className="list" aria-label="Jobs">
+        <main className="columns">
+          <section className="list" aria-label="Jobs">
             <Filters route={route} jobTypes={jobTypes.data ?? []} />
             <JobsView route={route} jobs={jobs} />
-          </main>
+          </section>
           <SubmitCard query={jobTypes} route={route} />
           {route.jobId && <JobPanel id={route.jobId} jobTypes={jobTypes.data ?? []} onClose={close} />}
-        </div>
+        </main>
       </div>
     </FrozenAt>
   );

@@ -128,6 +128,7 @@ export function useJobTypes() {
     queryFn: ({ signal }) => readJobTypes(signal),
     placeholderData: keepPreviousData,
     staleTime: Infinity,
+    refetchInterval: ({ state: { status } }) => (status === "error" ? READ_AGAIN_MS : false),
   });
 }
 

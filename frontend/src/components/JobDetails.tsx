@@ -100,7 +100,7 @@ function Moment({ at }: { readonly at: string | null }) {
   if (at === null) return <None />;
   return (
     <>
-      <Time at={at} /> <span className="text-muted tabular-nums">{at}</span>
+      <Time at={at} /> <span className="whitespace-nowrap text-muted tabular-nums">{at}</span>
     </>
   );
 }

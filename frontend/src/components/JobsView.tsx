@@ -71,9 +71,10 @@ function Empty({ filter }: { readonly filter: JobFilter }) {
 function Unreadable({ reason, onRetry }: { readonly reason: string; readonly onRetry: () => void }) {
   return (
     <Nothing icon="warning" title="The jobs could not be read">
-      <p className="text-muted" role="alert">
-        {reason} Trying again every few seconds.
+      <p className="text-bad" role="alert">
+        {reason}
       </p>
+      <p className="text-muted">Trying again every few seconds.</p>
       <button type="button" className="button" onClick={onRetry}>
         Try now
       </button>

@@ -13,7 +13,7 @@ interface StaleBannerProps {
 /** Says plainly that the page may be wrong, and since when. */
 export function StaleBanner({ connection, rightUntil, onRetry }: StaleBannerProps) {
   return (
-    <div className="banner" data-testid="stale-banner">
+    <section className="banner" aria-label="Warning" data-testid="stale-banner">
       <Icon name="warning" />
       <p>
         <strong>{headline(connection)}</strong>{" "}
@@ -32,7 +32,7 @@ export function StaleBanner({ connection, rightUntil, onRetry }: StaleBannerProp
           Try now
         </button>
       )}
-    </div>
+    </section>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useAsOfNow, useWhileLive } from "../hooks";
-import { duration, relative } from "../times";
+import { duration, elapsed, relative } from "../times";
 
 interface TimeProps {
   readonly at: string;
@@ -23,9 +23,7 @@ interface SpanProps {
 
 /** How long it took, or has taken so far as we know. */
 export function Span({ from, to }: SpanProps) {
-  const words = useWhileLive((now) => {
-    const length = (to === null ? now : Date.parse(to)) - Date.parse(from);
-    return to === null ? duration(Math.floor(Math.max(0, length) / 1_000) * 1_000).replace(/^0 ms$/, "0 s") : duration(length);
-  });
+  const since = Date.parse(from);
+  const words = useWhileLive((now) => (to === null ? elapsed(now - since) : duration(Date.parse(to) - since)));
   return <span title={to === null ? `since ${from}` : `from ${from} to ${to}`}>{words}</span>;
 }
