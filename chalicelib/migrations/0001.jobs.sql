@@ -21,8 +21,8 @@ CREATE TABLE jobs (
     tags             text[]           NOT NULL DEFAULT '{}',
     progress         jsonb,
     error            text,
-    payload          jsonb            NOT NULL,
-    result           jsonb,
+    payload          json             NOT NULL, -- json, not jsonb: what was sent comes back as it was, and costs less to keep
+    result           json,
     errors           jsonb            NOT NULL DEFAULT '[]',
     -- For the index below. An index on status itself would make every claim a non-HOT update.
     ended_badly      text             GENERATED ALWAYS AS

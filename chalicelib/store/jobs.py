@@ -67,7 +67,7 @@ class JobStore:
                    coalesce(new.run_at, now() + new.delay), ARRAY(SELECT jsonb_array_elements_text(new.tags)), new.payload
               FROM unnest(%(ids)b::uuid[], %(types)b::text[], %(queues)b::text[], %(priorities)b::int[],
                           %(max_attempts)b::int[], %(timeouts)b::float8[], %(run_ats)b::timestamptz[],
-                          %(delays)b::interval[], %(tags)b::text[]::jsonb[], %(payloads)b::text[]::jsonb[])
+                          %(delays)b::interval[], %(tags)b::text[]::jsonb[], %(payloads)b::text[]::json[])
                 AS new (id, job_type, queue, priority, max_attempts, timeout_seconds, run_at, delay, tags, payload)
             RETURNING """
             + _JOB
@@ -152,7 +152,7 @@ class JobStore:
                                           'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))
                             END
               FROM unnest(%(ids)b::uuid[], %(attempts)b::int[], %(statuses)b::text[], %(delays)b::interval[],
-                          %(results)b::text[]::jsonb[], %(errors)b::text[]::jsonb[])
+                          %(results)b::text[]::json[], %(errors)b::text[]::jsonb[])
                 AS done (id, attempt, status, delay, result, error)
              WHERE job.id = done.id AND job.id BETWEEN %(first)s AND %(last)s
                AND job.status = 'RUNNING' AND job.attempt = done.attempt

@@ -10,9 +10,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect, sync_playwright
 
-from tests.e2e.conftest import BUILD, RunningStack, wait_until
+from tests.e2e.conftest import BUILD, RunningStack
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -86,19 +86,52 @@ def test_the_form_refuses_what_does_not_fit_the_job_types_schema(page: Page) -> 
     expect(page.get_by_test_id("submit")).to_be_enabled()
 
 
-def test_a_page_that_lost_its_connection_says_so_and_catches_up(page: Page, stack: RunningStack) -> None:
-    stack.submit("echo", "before")
-    page.context.set_offline(True)
-    page.evaluate("window.dispatchEvent(new Event('offline'))")
-    expect(page.get_by_test_id("connection-state")).not_to_have_attribute("data-state", "live", timeout=15_000)
-    page.screenshot(path=BUILD / "offline.png")
+class Wire:
+    """The page's way to the WebSocket, with a switch."""
+
+    def __init__(self, page: Page) -> None:
+        self._open: list[WebSocketRoute] = []
+        self._is_cut = False
+        page.route_web_socket(re.compile("/ws"), self._connect)
+
+    def cut(self) -> None:
+        self._is_cut = True
+        for client in self._open:
+            client.close()
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    def _connect(self, client: WebSocketRoute) -> None:
+        if self._is_cut:
+            client.close()
+        else:
+            client.connect_to_server()
+            self._open.append(client)
+
+
+def test_a_page_that_lost_its_connection_says_so_and_catches_up(browser: Browser, stack: RunningStack) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    wire = Wire(page)
+    page.goto(stack.url)
+    state = page.get_by_test_id("connection-state")
+    expect(state).to_have_attribute("data-state", "live", timeout=15_000)
+    seen = stack.submit("process_data", {"seconds": 3})
+    expect(row(page, seen["id"])).to_have_attribute("data-status", "RUNNING", timeout=5_000)
+
+    wire.cut()
+    expect(state).not_to_have_attribute("data-state", "live", timeout=5_000)
     missed = stack.submit("echo", "missed")
-    wait_until(lambda: stack.job(missed["id"])["status"] == "COMPLETED", 15)
+    for job in (seen, missed):
+        stack.wait_for(job["id"], 15)
+    expect(row(page, missed["id"])).to_have_count(0)
+    page.screenshot(path=BUILD / "offline.png")
+    wire.mend()
 
-    page.context.set_offline(False)
-
-    expect(page.get_by_test_id("connection-state")).to_have_attribute("data-state", "live", timeout=40_000)
-    expect(row(page, missed["id"])).to_have_attribute("data-status", "COMPLETED", timeout=5_000)
+    expect(state).to_have_attribute("data-state", "live", timeout=40_000)
+    for job in (seen, missed):
+        expect(row(page, job["id"])).to_have_attribute("data-status", "COMPLETED", timeout=5_000)
+    page.close()
 
 
 def test_a_permalink_shows_its_job_with_every_error(page: Page, stack: RunningStack) -> None:
