@@ -34,7 +34,7 @@ def _is_public_6(address: IPv6Address) -> bool:
     inner = _embedded(address)
     if inner is not None:
         return _is_public_4(inner)
-    return address in GLOBAL_UNICAST and address.is_global and address.teredo is None
+    return address in GLOBAL_UNICAST and address.is_global
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -92,16 +92,22 @@ def _source(payload: CsvSummary, context: JobContext) -> AbstractContextManager[
 
 def _fill(table: Table, source: Source, context: JobContext) -> None:
     for _ in table.fill():
-        context.check_cancelled()
+        _check_may_go_on(context)
         context.progress(READING * source.fraction, f"{table.rows:,} rows")
 
 
 def _summaries(columns: Sequence[Column], quantiles: Sequence[float], context: JobContext) -> Iterator[ColumnSummary]:
     for number, column in enumerate(columns):
-        context.check_cancelled()
+        _check_may_go_on(context)
         context.progress(READING + (1 - READING) * number / len(columns), f"column {number + 1} of {len(columns)}")
         yield summarize(column, quantiles, shown_bytes(len(columns)))
     context.progress(1.0, "done")
+
+
+def _check_may_go_on(context: JobContext) -> None:
+    context.check_cancelled()
+    if datetime.now(UTC) >= context.deadline:
+        raise TimeoutError("the file could not be summarized within the job's timeout")
 
 
 def _affordable(quantiles: Sequence[float] | None, columns: int) -> Sequence[float]:

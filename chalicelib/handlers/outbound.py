@@ -8,11 +8,9 @@ environment are ignored: they would resolve names for us.
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
-from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,6 +22,8 @@ from chalicelib.handlers.targets import Target
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
+    import ssl
+
     from urllib3 import BaseHTTPResponse
     from urllib3.connection import HTTPConnection
 
@@ -184,12 +184,16 @@ def _harmless(headers: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def _trusting() -> ssl.SSLContext:
+    import ssl
+
     return ssl.create_default_context()
 
 
 @contextmanager
 def _faults_named(target: Target, deadline: Deadline | None = None) -> Iterator[None]:
     """Whatever breaks becomes Unreachable; once the deadline is over, it was the deadline that broke it."""
+    from http.client import HTTPException
+
     from urllib3.exceptions import HTTPError
 
     try:

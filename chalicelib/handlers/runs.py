@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, pairwise
+from math import inf
 from random import Random
 
 import msgspec
@@ -17,35 +18,28 @@ import msgspec
 from chalicelib.handlers.spill import Numbers, Spill, Stretch
 
 RANGE_VALUES = 200_000  # looked at together: about 20 MB as Python objects
+RUNS_AT_ONCE = 32  # of which pages are in memory: reading one value brings in 64 KB
 SAMPLES_A_RANGE = 64  # ranges differ in size by a few times 1/64
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """The part of a run that lies in one range. weights: how often each value was seen."""
+
+    values: list[float]
+    weights: Sequence[int]
+
+
 class Run(msgspec.Struct, frozen=True):
-    """Sorted values; ``seen[i]`` is how many values stand before the i-th, counting repetitions."""
+    """Sorted values; ``seen[i]`` is how many values stand before the i-th, counting repetitions; None: i."""
 
     values: Sequence[float]
-    seen: Sequence[int]
+    seen: Sequence[int] | None
 
-
-class Piece(msgspec.Struct, frozen=True):
-    """The part of a run that lies in one range."""
-
-    run: Run
-    start: int
-    stop: int
-
-    @property
-    def values(self) -> Sequence[float]:
-        return self.run.values[self.start : self.stop]
-
-    @property
-    def weights(self) -> list[int]:
-        seen = self.run.seen[self.start : self.stop + 1]
-        return [after - before for before, after in pairwise(seen)]
-
-    @property
-    def weight(self) -> int:
-        return self.run.seen[self.stop] - self.run.seen[self.start]
+    def piece(self, start: int, stop: int) -> Piece:
+        values = list(self.values[start:stop])
+        if self.seen is None:
+            return Piece(values, [1] * len(values))
+        return Piece(values, [after - before for before, after in pairwise(self.seen[start : stop + 1])])
 
 
 class Survey(msgspec.Struct, frozen=True):
@@ -76,17 +70,37 @@ class Runs:
     def survey(self, ranks: Sequence[int] = ()) -> Survey:
         distinct = before = 0
         at: dict[int, float] = {}
-        for pieces in _ranges([self._run(*stretches) for stretches in self._stretches]):
-            after = before + sum(piece.weight for piece in pieces)
+        for pieces in self._ranges():
+            after = before + sum(sum(piece.weights) for piece in pieces)
             distinct += len(set().union(*(piece.values for piece in pieces)))
             at |= _find([rank for rank in ranks if before <= rank < after], pieces, before)
             before = after
-            self._spill.release()
         return Survey(distinct, at)
 
-    def _run(self, values: Stretch, seen: Stretch | None) -> Run:
-        counted = range(values.count + 1) if seen is None else self._spill.read_integers(seen)
-        return Run(self._spill.read(values), counted)
+    def _ranges(self) -> Iterator[list[Piece]]:
+        """From the smallest values to the largest; equal values are never in two ranges."""
+        starts = [0] * len(self._stretches)
+        for cut in [*self._cuts(), inf]:
+            pieces = []
+            for at, run in enumerate(self._runs()):
+                start, starts[at] = starts[at], bisect_right(run.values, cut, starts[at])
+                pieces.append(run.piece(start, starts[at]))
+            yield pieces
+
+    def _cuts(self) -> list[float]:
+        """At every 64th of a sample that is taken evenly, and from a run shorter than a step at random."""
+        if sum(values.count for values, _ in self._stretches) <= RANGE_VALUES:
+            return []
+        step, rng = max(1, RANGE_VALUES // SAMPLES_A_RANGE), Random(0)
+        sample = sorted(chain.from_iterable(run.values[rng.randrange(step) :: step] for run in self._runs()))
+        return sorted(set(sample[SAMPLES_A_RANGE::SAMPLES_A_RANGE]))
+
+    def _runs(self) -> Iterator[Run]:
+        """Keeps few of them in memory."""
+        for number, (values, seen) in enumerate(self._stretches, 1):
+            yield Run(self._spill.read(values), None if seen is None else self._spill.read_integers(seen))
+            if number % RUNS_AT_ONCE == 0:
+                self._spill.release()
 
 
 def _find(ranks: Sequence[int], pieces: Sequence[Piece], before: int) -> dict[int, float]:
@@ -94,35 +108,10 @@ def _find(ranks: Sequence[int], pieces: Sequence[Piece], before: int) -> dict[in
     if not ranks:
         return {}
     values = list(chain.from_iterable(piece.values for piece in pieces))
-    if len(values) == sum(piece.weight for piece in pieces):
+    weights = list(chain.from_iterable(piece.weights for piece in pieces))
+    if max(weights) == 1:
         values.sort()
         return {rank: values[rank - before] for rank in ranks}
-    weights = list(chain.from_iterable(piece.weights for piece in pieces))
     order = sorted(range(len(values)), key=values.__getitem__)
     ends = list(accumulate(map(weights.__getitem__, order), initial=before))[1:]
     return {rank: values[order[bisect_right(ends, rank)]] for rank in ranks}
-
-
-def _ranges(runs: Sequence[Run]) -> Iterator[list[Piece]]:
-    """From the smallest values to the largest; equal values are never in two ranges."""
-    starts = [0] * len(runs)
-    for cut in _cuts(runs):
-        stops = [bisect_right(run.values, cut, start) for run, start in zip(runs, starts, strict=True)]
-        yield _pieces(runs, starts, stops)
-        starts = stops
-    yield _pieces(runs, starts, [len(run.values) for run in runs])
-
-
-def _pieces(runs: Sequence[Run], starts: Sequence[int], stops: Sequence[int]) -> list[Piece]:
-    parts = zip(runs, starts, stops, strict=True)
-    return [Piece(run, start, stop) for run, start, stop in parts if start < stop]
-
-
-def _cuts(runs: Sequence[Run]) -> list[float]:
-    """Where to cut: at every 64th of a sample that is taken evenly, and from a run shorter than a step at random."""
-    total = sum(len(run.values) for run in runs)
-    if total <= RANGE_VALUES:
-        return []
-    step, rng = max(1, RANGE_VALUES // SAMPLES_A_RANGE), Random(0)
-    sample = sorted(chain.from_iterable(run.values[rng.randrange(step) :: step] for run in runs))
-    return sorted(set(sample[SAMPLES_A_RANGE::SAMPLES_A_RANGE]))

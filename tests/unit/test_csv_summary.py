@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -350,6 +351,11 @@ def test_a_lost_lease_ends_the_work() -> None:
 
     with pytest.raises(LeaseLost):
         csv_summary(decoded(text="a\n1\n"), context)
+
+
+def test_a_job_whose_time_is_over_stops() -> None:
+    with pytest.raises(TimeoutError, match="within the job's timeout"):
+        csv_summary(decoded(text="a\n1\n"), FakeContext(time_left=timedelta(0)))
 
 
 def test_a_full_disk_is_given_up() -> None:
