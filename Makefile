@@ -1,7 +1,7 @@
 # Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset logs status check test fast format bench
+.PHONY: help up down reset stop-worker logs status check test fast format bench
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +12,7 @@ LOCAL_NEEDS := infra/local/requirements.txt requirements.txt
 export STACK_DIR PORT AWS_PORT PG_PORT REDIS_PORT
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/local ## Start everything on this computer: http://localhost:8000
 	@$(LOCAL) up
@@ -22,6 +22,9 @@ down: $(VENV)/local ## Stop what `make up` started; data stays in .local
 
 reset: $(VENV)/local ## Stop it and throw its data away
 	@$(LOCAL) reset
+
+stop-worker: $(VENV)/local ## Leave the jobs to the Lambda functions, until the next `make up`
+	@$(LOCAL) stop-worker
 
 logs: $(VENV)/local ## Follow the logs
 	@$(LOCAL) logs

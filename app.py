@@ -80,7 +80,7 @@ def list_job_types() -> Response:
 @app.on_ws_connect()
 def connect(event: WebsocketEvent) -> None:
     logger.info("connected", extra={"connection_id": event.connection_id})
-    resources.connections().add(event.connection_id, event.to_dict()["requestContext"]["apiId"], event.stage)
+    resources.connections().add(event.connection_id, _api_id(event), event.stage)
 
 
 @app.on_ws_disconnect()
@@ -97,13 +97,20 @@ def message(event: WebsocketEvent) -> None:
     except (InvalidInput, MalformedJson) as error:
         _reply(event, wire.refusal(error))
         return
+    connection = resources.connections().find(event.connection_id)
     match asked:
+        case _ if connection is None:
+            # Redis has forgotten it, so it would hear nothing any more: cut, it comes back and is known again.
+            resources.gateway().cut(_api_id(event), event.stage, event.connection_id)
         case Ping():
             _reply(event, PONG)
         case Subscription():
-            resources.connections().subscribe(event.connection_id, asked)
+            resources.connections().subscribe(connection, asked)
 
 
 def _reply(event: WebsocketEvent, frame: bytes) -> None:
-    api_id = event.to_dict()["requestContext"]["apiId"]
-    resources.gateway().send(api_id, event.stage, event.connection_id, frame)
+    resources.gateway().send(_api_id(event), event.stage, event.connection_id, frame)
+
+
+def _api_id(event: WebsocketEvent) -> str:
+    return str(event.to_dict()["requestContext"]["apiId"])

@@ -34,11 +34,8 @@ class Connections:
             seconds, _ = self._redis.time()
         self._save(Connection(id=connection_id, api_id=api_id, stage=stage, connected_at=seconds))
 
-    def subscribe(self, connection_id: str, subscription: Subscription) -> None:
-        """Unknown connections stay unknown."""
-        connection = self.find(connection_id)
-        if connection is not None:
-            self._save(msgspec.structs.replace(connection, subscription=subscription))
+    def subscribe(self, connection: Connection, subscription: Subscription) -> None:
+        self._save(msgspec.structs.replace(connection, subscription=subscription))
 
     def find(self, connection_id: str) -> Connection | None:
         with reaching_redis():

@@ -1,4 +1,4 @@
-"""``python -m infra.local up``, ``down``, ``reset``, ``status`` and ``logs``. The Makefile calls these."""
+"""``python -m infra.local up``, ``down``, ``reset``, ``status``, ``logs`` and ``stop-worker``. The Makefile calls these."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ OURS = {"postgres", "valkey", "aws", "logs", "ports.json", "stack.json", "stamps
 def main() -> int:
     _forget_own_account()
     stack = find_stack(os.environ)
-    commands = {"up": up, "down": down, "reset": reset, "status": status, "logs": logs}
+    commands = {
+        "up": up,
+        "down": down,
+        "reset": reset,
+        "status": status,
+        "logs": logs,
+        "stop-worker": stop_worker,
+    }
     try:
         commands[sys.argv[1]](stack)
     except StepFailed as failure:
@@ -70,6 +77,15 @@ def reset(stack: Stack) -> None:
             for path in stack.directory.iterdir():
                 if path.name in OURS:
                     _remove(path)
+
+
+def stop_worker(stack: Stack) -> None:
+    """Leave the jobs to the Lambda functions, until the next ``up``."""
+    with _alone(stack), step("stop worker") as now:
+        supervisor = Supervisor(stack)
+        now.skipped = not supervisor.is_running() or not supervisor.is_up("worker")
+        if not now.skipped:
+            supervisor.stop("worker")
 
 
 def status(stack: Stack) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -66,22 +65,13 @@ class RunningStack:
             yield client
 
     def stop_worker(self) -> None:
-        self._supervisor("stop", "worker")
+        call(self.environment, "stop-worker")
 
     def start_worker(self) -> None:
-        if "RUNNING" not in self._supervisor("status", "worker"):
-            self._supervisor("start", "worker")
+        call(self.environment, "up")
 
-    def kill_worker(self) -> None:
-        said = self._supervisor("status", "worker")  # "worker   RUNNING   pid 123, uptime 0:00:07"
-        os.kill(int(said.partition(" pid ")[2].partition(",")[0]), signal.SIGKILL)
-
-    def _supervisor(self, *command: str) -> str:
-        (socket,) = re.findall(r"^file=(.+)$", (self.directory / "supervisor.conf").read_text(), re.MULTILINE)
-        control = [sys.executable, "-m", "supervisor.supervisorctl", "-s", f"unix://{socket}", *command]
-        said = subprocess.run(control, text=True, capture_output=True, timeout=60, check=False).stdout
-        assert said.startswith("worker"), said
-        return said
+    def kill(self, program: str) -> None:
+        os.kill(json.loads((self.directory / "stack.json").read_text())["pids"][program], signal.SIGKILL)
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> None:
@@ -106,9 +96,15 @@ def whole_stack() -> Iterator[RunningStack]:
 
 
 @pytest.fixture
-def stack(whole_stack: RunningStack) -> Iterator[RunningStack]:
-    """With its worker running, before and after."""
-    whole_stack.start_worker()
+def stack(whole_stack: RunningStack) -> RunningStack:
+    """With its worker running."""
+    return whole_stack
+
+
+@pytest.fixture
+def workerless(whole_stack: RunningStack) -> Iterator[RunningStack]:
+    """Only the Lambda functions run jobs."""
+    whole_stack.stop_worker()
     yield whole_stack
     whole_stack.start_worker()
 

@@ -7,12 +7,16 @@ import statistics
 import time
 from typing import Any
 
+import boto3
 import psycopg
 import pytest
+import redis
+from botocore.exceptions import ClientError
 from uuid_utils.compat import uuid7
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from tests.e2e.conftest import RunningStack
+from tests.e2e.conftest import RunningStack, call
 
 pytestmark = pytest.mark.timeout(400)  # the first test brings the stack up
 
@@ -75,21 +79,18 @@ def test_a_job_from_submit_to_the_completed_frame(stack: RunningStack, record_pr
     record_property("submit_to_completed_frame_p50_ms", round(statistics.median(took), 1))
 
 
-def test_without_a_living_worker_a_submit_wakes_the_lambda(stack: RunningStack) -> None:
-    stack.stop_worker()
-
-    with stack.watch() as client:
-        submitted = stack.submit("echo", "by lambda")
+def test_without_a_living_worker_a_submit_wakes_the_lambda(workerless: RunningStack) -> None:
+    with workerless.watch() as client:
+        submitted = workerless.submit("echo", "by lambda")
         frames = frames_of(client, submitted["id"])
 
     assert [frame["status"] for frame in frames] == ["QUEUED", "RUNNING", "COMPLETED"]
-    assert stack.job(submitted["id"])["result"] == "by lambda"
+    assert workerless.job(submitted["id"])["result"] == "by lambda"
 
 
-def test_jobs_left_over_are_picked_up_by_the_scheduled_lambda(stack: RunningStack) -> None:
-    stack.stop_worker()
+def test_jobs_left_over_are_picked_up_by_the_scheduled_lambda(workerless: RunningStack) -> None:
     stranded = str(uuid7())
-    with psycopg.connect(stack.addresses["database_url"], autocommit=True) as connection:
+    with psycopg.connect(workerless.addresses["database_url"], autocommit=True) as connection:
         # As an API leaves it that dies between INSERT and enqueue, a while ago.
         connection.execute(
             """
@@ -99,30 +100,74 @@ def test_jobs_left_over_are_picked_up_by_the_scheduled_lambda(stack: RunningStac
             [stranded],
         )
 
-    assert stack.wait_for(stranded, seconds=150)["result"] == "left over"
+    assert workerless.wait_for(stranded, seconds=150)["result"] == "left over"
 
 
 def test_a_killed_workers_job_is_done_by_the_next_one(stack: RunningStack) -> None:
     submitted = stack.submit("sleep", {"seconds": 3})
     stack.wait_for(submitted["id"], 10, status="RUNNING")
 
-    stack.kill_worker()  # and it is started again
+    stack.kill("worker")  # and it is started again
 
     assert stack.wait_for(submitted["id"], seconds=45)["attempt"] == 2
 
 
 def test_the_emulator_refuses_what_our_policies_do_not_allow(stack: RunningStack) -> None:
     """IAM is enforced, so the deployed functions prove their policies each time a frame is sent or a Lambda woken."""
-    import boto3
-    from botocore.exceptions import ClientError
-
-    stranger = boto3.client(
-        "lambda",
-        endpoint_url=stack.addresses["aws_endpoint_url"],
-        region_name="us-east-1",
-        aws_access_key_id="AKIASTRANGER",
-        aws_secret_access_key="unknown",
-    )
+    stranger = account("AKIASTRANGER").client("lambda", endpoint_url=stack.addresses["aws_endpoint_url"])
 
     with pytest.raises(ClientError):
         stranger.invoke(FunctionName="job-scheduler-worker-local-run", InvocationType="Event")
+
+
+def test_csv_summary_reads_from_s3_inside_the_lambda(workerless: RunningStack) -> None:
+    """Which proves the worker's policy for reading objects: IAM is enforced."""
+    objects = account().client("s3", endpoint_url=workerless.addresses["aws_endpoint_url"])
+    objects.create_bucket(Bucket="uploads")
+    objects.put_object(Bucket="uploads", Key="people.csv", Body=b"name,age\nAda,36\nGrace,\n")
+
+    submitted = workerless.submit("csv_summary", {"url": "s3://uploads/people.csv"})
+
+    summary = workerless.wait_for(submitted["id"], 60)["result"]
+    assert summary["rows"] == 2
+    assert [(column["name"], column["count"], column["missing"]) for column in summary["columns"]] == [
+        ("name", 2, 0),
+        ("age", 1, 1),
+    ]
+
+
+def test_a_client_that_redis_has_forgotten_is_sent_back_to_connect_again(stack: RunningStack) -> None:
+    with stack.watch() as client, redis.Redis.from_url(stack.addresses["redis_url"]) as cache:
+        cache.flushall()
+        client.send('{"action":"ping"}')
+
+        with pytest.raises(ConnectionClosed):
+            client.recv(timeout=10)
+
+
+def test_a_client_that_asks_for_nonsense_is_told_so_and_stays(stack: RunningStack) -> None:
+    with stack.watch() as client:
+        client.send('{"action":"subscribe","queues":"mail"}')
+        answer = json.loads(client.recv(timeout=10))
+        client.send('{"action":"ping"}')
+
+        assert (answer["type"], answer["code"]) == ("Error", "invalid_input")
+        assert json.loads(client.recv(timeout=10)) == {"type": "Pong"}
+
+
+@pytest.mark.parametrize("program", ["emulator", "valkey", "postgres"])
+def test_the_stack_survives_the_death_of_any_part(stack: RunningStack, program: str) -> None:
+    before = stack.submit("echo", "before")["id"]
+    stack.wait_for(before, 15)
+
+    stack.kill(program)
+    call(stack.environment, "up")
+
+    after = stack.submit("echo", "after")["id"]
+    stack.wait_for(after, 45)
+    assert stack.job(before)["result"] == "before"
+
+
+def account(key: str = "test") -> boto3.Session:
+    """Of the emulator's administrator, or of a stranger."""
+    return boto3.Session(aws_access_key_id=key, aws_secret_access_key=key, region_name="us-east-1")

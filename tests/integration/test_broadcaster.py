@@ -152,9 +152,8 @@ def test_a_subscription_shows_what_it_names_and_nothing_else(
     broadcasting: Callable[[], Any],
     subscription: Subscription,
 ) -> None:
-    connections.add("c", "api", "stage")
+    subscribe(connections, "c", subscription)
     connections.add("all", "api", "stage")
-    connections.subscribe("c", subscription)
 
     with broadcasting():
         world.submit("echo", queue="other")
@@ -168,8 +167,7 @@ def test_a_subscription_shows_what_it_names_and_nothing_else(
 def test_batches_hold_the_newest_version_of_each_job(
     world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
 ) -> None:
-    connections.add("c", "api", "stage")
-    connections.subscribe("c", Subscription(batch=True))
+    subscribe(connections, "c", Subscription(batch=True))
     jobs = [world.submit(payload="x" * 3000) for _ in range(40)]
     world.run_due()
 
@@ -251,15 +249,16 @@ def test_connections_older_than_any_can_be_are_dropped(world: World, connections
     assert set(connections.all()) == {"fresh"}
 
 
-def test_a_subscription_of_an_unknown_connection_registers_nobody(world: World, connections: Connections) -> None:
-    connections.subscribe("unknown", Subscription())
-
-    assert connections.all() == {}
-
-
 def age(world: World, connections: Connections, connection_id: str, seconds: int = 60) -> None:
     connections.add(connection_id, "api", "stage")
     connection = connections.find(connection_id)
     assert connection is not None
     older = msgspec.structs.replace(connection, connected_at=connection.connected_at - seconds)
     world.cache.hset("{ws}:connections", connection_id, msgspec.json.encode(older))
+
+
+def subscribe(connections: Connections, connection_id: str, subscription: Subscription) -> None:
+    connections.add(connection_id, "api", "stage")
+    connection = connections.find(connection_id)
+    assert connection is not None
+    connections.subscribe(connection, subscription)
