@@ -5,17 +5,6 @@ import type { Plugin } from "vite";
 
 const API = "http://localhost:8000"; // the front door of `make up`
 
-/** What the built page may load: itself and nothing else. The development server needs inline scripts, so it goes without. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join("; ");
-
 /** Nothing is painted before the chosen theme is known. */
 const paintInTheme: Plugin = {
   name: "paint-in-theme",
@@ -26,21 +15,9 @@ const paintInTheme: Plugin = {
   },
 };
 
-const contentSecurityPolicy: Plugin = {
-  name: "content-security-policy",
-  apply: "build",
-  transformIndexHtml: () => [
-    {
-      tag: "meta",
-      attrs: { "http-equiv": "Content-Security-Policy", content: CONTENT_SECURITY_POLICY },
-      injectTo: "head-prepend",
-    },
-  ],
-};
-
 export default defineConfig({
   base: "./",
-  plugins: [react(), tailwindcss(), contentSecurityPolicy, paintInTheme],
+  plugins: [react(), tailwindcss(), paintInTheme],
   build: {
     // Browsers that know light-dark(), so that each colour is written once.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],

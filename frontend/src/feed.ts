@@ -27,8 +27,9 @@ export class Feed {
   private takeOne(update: Job): void {
     const key = jobKey(update.id);
     const known = this.client.getQueryData<Job | null>(key);
-    if (known === undefined || (known && update.version <= known.version)) return;
-    this.client.setQueryData<Job | null>(key, known ? applyUpdate(known, update) : update);
-    if (known === null || needsReading(update)) void this.client.invalidateQueries({ queryKey: key });
+    if (!known || update.version <= known.version) return;
+    const told = applyUpdate(known, update);
+    this.client.setQueryData<Job | null>(key, told);
+    if (needsReading(known, told)) void this.client.invalidateQueries({ queryKey: key });
   }
 }

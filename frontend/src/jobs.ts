@@ -82,10 +82,6 @@ export function matches(filter: JobFilter, job: Job): boolean {
   );
 }
 
-export function isFinal(status: JobStatus): boolean {
-  return status === "COMPLETED" || status === "FAILED" || status === "CANCELLED";
-}
-
 /** A job read by its id with a push applied. What the push leaves out is kept: a payload never changes. */
 export function applyUpdate(known: Job, update: Job): Job {
   if (update.version <= known.version) return known;
@@ -98,9 +94,10 @@ export function applyUpdate(known: Job, update: Job): Job {
   };
 }
 
-/** Whether a push tells only part of the story: something is left out, or an attempt has ended and `errors` may have grown. */
-export function needsReading(update: Job): boolean {
-  return (update.omitted ?? []).length > 0 || isFinal(update.status) || update.error !== null;
+/** Whether a push told only part of the story: something is left out, or `errors` may have grown. Mere progress tells all. */
+export function needsReading(before: Job, after: Job): boolean {
+  const hasMoved = after.status !== before.status || after.attempt !== before.attempt || after.error !== before.error;
+  return hasMoved || (after.omitted ?? []).length > 0;
 }
 
 export function isOmitted(job: Job, field: "payload" | "result"): boolean {

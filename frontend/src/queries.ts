@@ -11,7 +11,7 @@ import {
 import { createContext, use, useSyncExternalStore } from "react";
 import { findJob, readJobs, readJobTypes, readPage, submitJob } from "./api";
 import { jobKey, jobsKey, type Feed } from "./feed";
-import type { Job, JobFilter } from "./jobs";
+import { applyUpdate, needsReading, type Job, type JobFilter } from "./jobs";
 import { afterMore, afterRead, applyUpdates, emptyList, MOST_ROWS, narrowed, type JobList } from "./joblist";
 import type { Connection, LiveJobs } from "./live";
 
@@ -98,10 +98,11 @@ function knownList(client: QueryClient, filter: JobFilter): JobList | undefined 
 /** null: there is no such job. */
 export function useJob(id: string): UseQueryResult<Job | null> {
   const client = useQueryClient();
+  const { feed } = useSources();
   const { state } = useConnection();
   return useQuery<Job | null>({
     queryKey: jobKey(id),
-    queryFn: ({ signal }) => readJob(client, id, signal),
+    queryFn: ({ signal }) => readJob(client, feed, id, signal),
     placeholderData: () => listedJob(client, id),
     refetchInterval: ({ state: { status } }) => (state === "live" && status === "success" ? false : READ_AGAIN_MS),
   });
@@ -109,11 +110,23 @@ export function useJob(id: string): UseQueryResult<Job | null> {
 
 class OldAnswer extends Error {}
 
-/** An answer that is older than what was pushed is asked for again. */
-async function readJob(client: QueryClient, id: string, signal: AbortSignal): Promise<Job | null> {
-  const job = await findJob(id, signal);
-  const known = client.getQueryData<Job | null>(jobKey(id));
-  if (job && known && job.version < known.version) throw new OldAnswer("The answer was older than what is known already.");
+/** The job as answered, or as a push told it while the answer was on its way. */
+async function readJob(client: QueryClient, feed: Feed, id: string, signal: AbortSignal): Promise<Job | null> {
+  const heard: Job[] = [];
+  const stop = feed.listen((jobs) => heard.push(...jobs.filter((job) => job.id === id)));
+  try {
+    const answer = await findJob(id, signal);
+    const known = client.getQueryData<Job | null>(jobKey(id));
+    return answer && newest(answer, known ? [...heard, known] : heard);
+  } finally {
+    stop();
+  }
+}
+
+/** An answer that is older than a move we know of is asked for again: a push does not tell all of it. */
+function newest(answer: Job, told: readonly Job[]): Job {
+  const job = told.reduce(applyUpdate, answer);
+  if (needsReading(answer, { ...job, omitted: [] })) throw new OldAnswer("The answer was older than what is known already.");
   return job;
 }
 

@@ -30,9 +30,22 @@ describe("a push about a job that was read", () => {
   });
 
   it("leaves a large result to be read", () => {
-    const job = applyUpdate(aJob(1), aJob(1, { status: "COMPLETED", omitted: ["result"], version: 4 }));
+    const known = aJob(1, { status: "COMPLETED", result: null });
+
+    const job = applyUpdate(known, aJob(1, { status: "COMPLETED", omitted: ["result"], version: 4 }));
 
     expect(job.omitted).toEqual(["result"]);
-    expect(needsReading(job)).toBe(true);
+    expect(needsReading(known, job)).toBe(true);
+  });
+
+  it.each([
+    [{ status: "RETRYING" }, true],
+    [{ attempt: 2 }, true],
+    [{ error: "boom" }, true],
+    [{ progress: { fraction: 0.5, message: "half" } }, false],
+  ] as const)("tells all there is to know, or not: %o", (change, isToBeRead) => {
+    const known = aJob(1, { status: "RUNNING", attempt: 1 });
+
+    expect(needsReading(known, { ...known, ...change })).toBe(isToBeRead);
   });
 });

@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import { curlAgain } from "../curl";
 import { useWhileLive } from "../hooks";
 import { isOmitted, statusAt, type Job, type JobType } from "../jobs";
+import { elapsed } from "../times";
 import { Faults } from "./Faults";
 import { attemptOf, None } from "./JobRow";
 import { Code, Json } from "./Json";
@@ -26,7 +27,9 @@ export function JobDetails({ job, isWhole, jobType }: JobDetailsProps) {
         <span className="text-muted">attempt {attemptOf(job)}</span>
       </div>
       {status === "RUNNING" && job.progress && <Progress progress={job.progress} />}
-      {job.error && status !== "COMPLETED" && <p className="notice notice-bad">{job.error}</p>}
+      {job.error && status !== "COMPLETED" && (
+        <p className={`notice ${status === "FAILED" ? "notice-bad" : ""}`}>{job.error}</p>
+      )}
       <Facts job={job} />
       <Section title="Payload">
         {isOmitted(job, "payload") ? <Large isWhole={isWhole} /> : <Json value={job.payload} what="the payload" />}
@@ -80,7 +83,7 @@ function Facts({ job }: { readonly job: Job }) {
           <Span from={job.started_at} to={job.finished_at} />
         </Fact>
       )}
-      <Fact name="Timeout">{job.timeout_seconds} s</Fact>
+      <Fact name="Timeout">{elapsed(job.timeout_seconds * 1_000)}</Fact>
       <Fact name="Worker">{job.worker_id ? <code className="break-all">{job.worker_id}</code> : <None />}</Fact>
       {job.tags.length > 0 && <Fact name="Tags">{job.tags.join(", ")}</Fact>}
     </dl>
