@@ -88,16 +88,22 @@ def _text(common: ColumnSummary, column: Column, shown_bytes: int) -> ColumnSumm
 
 
 def _numeric(common: ColumnSummary, column: Column, quantiles: Sequence[float]) -> ColumnSummary:
-    survey = column.numbers.survey(sorted({rank for q in quantiles for rank in _ranks(q, column.count)}))
+    ranks = sorted({rank for q in quantiles for rank in _ranks(q, column.count)})
+    survey = column.numbers.survey(ranks, exact=column.type == ColumnType.INTEGER)
     smallest, largest = column.numbers.ends
     return msgspec.structs.replace(
         common,
-        distinct=survey.distinct if column.numbers.fits_runs else column.texts.distinct(),
+        distinct=column.texts.distinct() if _is_rounded(column) else survey.distinct,
         min=_figure(smallest, column.type),
         max=_figure(largest, column.type),
         mean=_figure(column.numbers.mean(column.count)),
         quantiles={f"{q:g}": _figure(_quantile(q, column.count, survey.at)) for q in quantiles},
     )
+
+
+def _is_rounded(column: Column) -> bool:
+    """Whether different integers may stand as one on disk."""
+    return column.type == ColumnType.INTEGER and not column.numbers.fits_runs
 
 
 def _ranks(q: float, count: int) -> tuple[int, int]:

@@ -63,8 +63,8 @@ class NumberTotals:
     def mean(self, count: int) -> float:
         return self._whole / count + _sum(self._sums) / count
 
-    def survey(self, ranks: Sequence[int]) -> Survey:
-        return self._runs.survey(ranks)
+    def survey(self, ranks: Sequence[int], *, exact: bool) -> Survey:
+        return self._runs.survey(ranks, exact=exact)
 
     def _add_run(self, numbers: Sequence[float], weights: Sequence[int] | None, type_: ColumnType) -> None:
         self.ends = _ends([*self.ends, numbers[0], numbers[-1]])

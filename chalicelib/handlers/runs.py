@@ -35,8 +35,8 @@ class Run(msgspec.Struct, frozen=True):
     values: Sequence[float]
     seen: Sequence[int] | None
 
-    def piece(self, start: int, stop: int) -> Piece:
-        values = list(self.values[start:stop])
+    def piece(self, start: int, stop: int, *, exact: bool) -> Piece:
+        values = list(self.values[start:stop] if exact else map(float, self.values[start:stop]))
         if self.seen is None:
             return Piece(values, [1] * len(values))
         return Piece(values, [after - before for before, after in pairwise(self.seen[start : stop + 1])])
@@ -67,24 +67,25 @@ class Runs:
             self._spill.sort(values)
             self._spill.release()
 
-    def survey(self, ranks: Sequence[int] = ()) -> Survey:
+    def survey(self, ranks: Sequence[int] = (), *, exact: bool = True) -> Survey:
+        """exact: whether integers stay integers, or are what they round to in floating point."""
         distinct = before = 0
         at: dict[int, float] = {}
-        for pieces in self._ranges():
+        for pieces in self._ranges(exact=exact):
             after = before + sum(sum(piece.weights) for piece in pieces)
             distinct += len(set().union(*(piece.values for piece in pieces)))
             at |= _find([rank for rank in ranks if before <= rank < after], pieces, before)
             before = after
         return Survey(distinct, at)
 
-    def _ranges(self) -> Iterator[list[Piece]]:
+    def _ranges(self, *, exact: bool) -> Iterator[list[Piece]]:
         """From the smallest values to the largest; equal values are never in two ranges."""
         starts = [0] * len(self._stretches)
         for cut in [*self._cuts(), inf]:
             pieces = []
             for at, run in enumerate(self._runs()):
                 start, starts[at] = starts[at], bisect_right(run.values, cut, starts[at])
-                pieces.append(run.piece(start, starts[at]))
+                pieces.append(run.piece(start, starts[at], exact=exact))
             yield pieces
 
     def _cuts(self) -> list[float]:

@@ -124,7 +124,9 @@ def shuffled_lines(data: bytes) -> bytes:
 FILES = {
     "integers": table([integer, sparse(integer), big, huge]),
     "numbers": table([number, sparse(number), scientific, rounded, sparse(rounded)]),
-    "integers and numbers": table([lambda rng: rng.choice([integer, number])(rng), integer]),
+    "integers and numbers": table(
+        [lambda rng: rng.choice([integer, number])(rng), lambda rng: rng.choice([big, big, big, rounded])(rng)]
+    ),
     "zeros and infinity": table([zero, infinite]),
     "quoting": table([word, any_text, sparse(word)]),
     "crlf": table([word, integer, sparse(any_text)], end="\r\n"),
@@ -193,7 +195,7 @@ def test_long_rows_are_left_out_as_pandas_does() -> None:
 
 CELLS = st.one_of(
     st.integers(-(2**53), 2**53).map(str),
-    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.floats(-1e300, 1e300).map(repr),
     st.sampled_from(
         ["", "NA", "True", "false", "2026-01-31", "1e3", "-0.0", "007", "+5", "x", "é", '"', "\n", "a\r\nb", ","]
     ),

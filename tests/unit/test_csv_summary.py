@@ -151,6 +151,11 @@ def test_big_integers_stay_exact() -> None:
     assert (column.distinct, column.max, column.min) == (3, 9007199254740993, -9223372036854775808)
 
 
+def test_integers_beyond_64_bits_are_told_apart() -> None:
+    assert one_column("18446744073709551617", "18446744073709551618", "1").distinct == 3
+    assert one_column("18446744073709551617", "1", "1.0", "2.5").distinct == 3
+
+
 def test_equal_numbers_in_different_spelling_are_one() -> None:
     assert one_column("1", "1.0", "01", "1e0", "-0.0", "0").distinct == 2
 
