@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 
-from infra.local import aws, dashboard, deploy, warm
+from infra.local import aws, dashboard, deploy, warm, workers
 from infra.local.changes import Stamps
 from infra.local.ports import first_free, is_free
 from infra.local.programs import base_environment
@@ -125,6 +125,8 @@ class Up:
     def _worker(self) -> None:
         with step("worker") as now:
             now.skipped = not self._start("worker")
+            if not workers.wait_for_life(self.stack.valkey.url):
+                raise StepFailed("The worker shows no sign of life.", WHAT_NOW, self.stack.log("worker"))
 
     def _write_addresses(self) -> None:
         """stack.json, with the programs' process ids."""
