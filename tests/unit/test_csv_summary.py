@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from array import array
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from chalicelib.handlers.column_types import ColumnType
 from chalicelib.handlers.csv_summary import CsvSummary, Summary, csv_summary
 from chalicelib.handlers.lines import Lines, Rows
 from chalicelib.handlers.outbound import Unreachable
+from chalicelib.handlers.runs import Runs
 from chalicelib.handlers.spill import Spill
 from chalicelib.handlers.statuses import UnexpectedStatus
 from chalicelib.handlers.table import Table, unique_names
@@ -358,6 +360,7 @@ def test_a_lost_lease_ends_the_work() -> None:
 
     with pytest.raises(LeaseLost):
         csv_summary(decoded(text="a\n1\n"), context)
+    assert context.reports == []
 
 
 def test_a_job_whose_time_is_over_stops() -> None:
@@ -373,6 +376,19 @@ def test_a_full_disk_is_given_up() -> None:
 
         with pytest.raises(GiveUp, match="the temporary directory is full"):
             list(table.fill())
+
+
+def test_short_runs_are_cut_into_even_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chalicelib.handlers.runs.RANGE_VALUES", 1000)
+    with Spill() as spill:
+        runs = Runs(spill)
+        for number in range(1000):
+            runs.add(array("q", range(number, number + 10_000, 1000)))
+
+        sizes = [sum(len(piece.values) for piece in pieces) for pieces in runs._ranges(exact=True)]
+
+    assert sum(sizes) == 10_000
+    assert max(sizes) < 2000
 
 
 def test_long_texts_are_shortened() -> None:
