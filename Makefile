@@ -42,6 +42,7 @@ check: $(VENV)/tests ## Everything CI checks except the tests
 
 test: $(VENV)/tests ## All tests, against real Postgres and Redis
 	$(BIN)/python -m infra.local.dashboard
+	$(NODE) && npm --prefix frontend test
 	$(BIN)/python -m pytest
 
 fast: $(VENV)/tests ## The pure tests: no services needed

@@ -48,10 +48,9 @@ class Api:
 def client(addresses: Any) -> Iterator[Client]:
     import app
 
-    for made_once in (resources.settings, resources.scheduler, resources.waker, resources.readiness):
-        made_once.cache_clear()
     with Client(app.app) as client:
         yield client
+    resources._database("api").close()
 
 
 @pytest.fixture
