@@ -27,6 +27,7 @@ Use cases:
     fetcher        take and claim
     settler        record outcomes
     leases         renew leases, record progress, show life
+    threads        helper threads that must not die unnoticed
     worker         take, claim, run, settle, until told to stop
     outbox         events on their way to one connection
     broadcaster    events to connections

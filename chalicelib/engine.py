@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 
 from chalicelib.broadcaster import Broadcaster
 from chalicelib.maintenance import Maintenance
+from chalicelib.threads import Helpers
 from chalicelib.worker import Budget, Worker
 
 
@@ -26,16 +26,11 @@ class Engine:
     def run(self, budget: Budget, grace: timedelta) -> int:
         """Returns the number of attempts made. Watchers hear of the last one before this returns."""
         stopped = threading.Event()
-        beside = [_start(self._broadcaster.run, stopped), _start(self._maintenance.run, stopped)]
+        beside = Helpers(self.stop)
+        beside.start(self._broadcaster.run, stopped)
+        beside.start(self._maintenance.run, stopped)
         try:
             return self._worker.run(budget, grace)
         finally:
             stopped.set()
-            for thread in beside:
-                thread.join()
-
-
-def _start(run: Callable[[threading.Event], None], stopped: threading.Event) -> threading.Thread:
-    thread = threading.Thread(target=run, args=(stopped,), daemon=True)
-    thread.start()
-    return thread
+            beside.join()

@@ -9,7 +9,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -22,6 +23,7 @@ from chalicelib.leases import Keeper
 from chalicelib.queues import Queues
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
+from chalicelib.threads import Helpers
 from chalicelib.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -127,26 +129,22 @@ class Worker:
     @contextmanager
     def _threads(self) -> Iterator[None]:
         """All helpers, joined at the end; outcomes are recorded before the settler goes."""
-        runners = [self._thread(self._run_attempts) for _ in range(self._hand.slots)]
-        keeper = self._thread(self._keeper.run, self._closed)
-        listener = self._thread(self._listen)
-        settler = self._thread(self._settler.run)
+        helpers = Helpers(self.stop)
+        settler = helpers.start(self._settler.run)
+        helpers.start(self._keeper.run, self._closed)
+        helpers.start(self._listen)
+        for _ in range(self._hand.slots):
+            # Daemons: a handler that outlives its grace must not keep the process.
+            threading.Thread(target=self._run_attempts, daemon=True).start()
         try:
             yield
         finally:
-            for _ in runners:
+            for _ in range(self._hand.slots):
                 self._waiting.put(None)
             self._settler.finish()
-            settler.join()
+            wait([settler])
             self._closed.set()
-            keeper.join()
-            listener.join()
-
-    def _thread(self, target: Callable[..., None], *arguments: object) -> threading.Thread:
-        # Daemons: a handler that outlives its grace must not keep the process.
-        thread = threading.Thread(target=target, args=arguments, daemon=True)
-        thread.start()
-        return thread
+            helpers.join()
 
     def _run_attempts(self) -> None:
         while (attempt := self._waiting.get()) is not None:

@@ -156,6 +156,15 @@ def test_stopping_finishes_what_runs_and_releases_what_waits(world: World, monke
     assert world.run_due() == 1
 
 
+def test_a_worker_whose_settler_dies_ends_with_the_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.submit()
+    worker = world.worker()
+    monkeypatch.setattr(worker._settler._store, "settle", lambda settlements: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        worker.run(Budget(), timedelta(0))
+
+
 def test_outcomes_are_held_while_postgres_is_away(world: World) -> None:
     world.submit(payload="kept")
     (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
