@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 
-from tests.bench import submit_cost
+from tests.bench import live_latency, submit_cost
 
 
 def main() -> None:
@@ -17,6 +17,12 @@ def main() -> None:
         f"bare INSERT, committed       {figures.bare_insert_ms:6.3f} ms\n"
         f"one Redis round trip         {figures.redis_round_trip_ms:6.3f} ms\n"
         f"POST /jobs, whole handler    {figures.handler_ms:6.3f} ms   {figures.ratio:.2f} x the bare INSERT\n"
+    )
+    latency = live_latency.measure()
+    sys.stdout.write(
+        f"POST → COMPLETED frame       {latency.p50:6.1f} ms   p99 {latency.p99:.1f} ms\n"
+        if latency
+        else "POST → COMPLETED frame       not measured: start a stack with `make up`\n"
     )
 
 
