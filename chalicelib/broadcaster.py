@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
 from chalicelib.connections import Connection, Connections
@@ -24,6 +24,7 @@ SOON = timedelta(milliseconds=50)
 SAVE_SECONDS = 1.0
 LAG_SECONDS = 3.0  # a saved cursor is this old, so that what a killed broadcaster had not sent yet is told again
 DRAIN_SECONDS = 5.0
+NEVER = object()  # before the registry was first read
 
 
 class Broadcaster:
@@ -35,7 +36,7 @@ class Broadcaster:
         self._connections = connections
         self._gateway = gateway
         self._outboxes: dict[str, Outbox] = {}
-        self._generation = -1
+        self._generation: object = NEVER
         self._cursor = ""
         self._read: list[tuple[float, str]] = []  # when each cursor was reached
         self._saved_at = 0.0
@@ -48,7 +49,10 @@ class Broadcaster:
                     self._run_as_leader(stopped, senders)
                 except QueueUnavailable as error:
                     logger.warning("cannot broadcast now", extra={"reason": str(error)})
-                    self._cursor = ""
+                    self._forget()
+                except Exception:  # a push must not fail a job
+                    logger.exception("broadcasting failed")
+                    self._forget()
                 stopped.wait(IDLE.total_seconds())
 
     def _run_as_leader(self, stopped: threading.Event, senders: ThreadPoolExecutor) -> None:
@@ -59,7 +63,11 @@ class Broadcaster:
         if self._cursor and stopped.is_set():
             self._drain(senders)
             self._stream.resign(self._name, self._cursor)
-        self._cursor = ""
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin anew with what Redis says: another one may have led meanwhile."""
+        self._cursor, self._read, self._generation = "", [], NEVER
 
     def _pass(self, wait: timedelta, senders: ThreadPoolExecutor) -> bool:
         """Read once, and start sending what is due. Returns whether there was anything new."""
@@ -77,13 +85,7 @@ class Broadcaster:
         for outbox in self._outboxes.values():
             if outbox.is_due(now):
                 outbox.is_busy = True
-                senders.submit(self._send, outbox)
-
-    def _send(self, outbox: Outbox) -> None:
-        try:
-            outbox.send_waiting(self._gateway, self._connections)
-        except Exception:  # a push must not fail a job, nor end the others' pushes
-            logger.exception("frame not sent", extra={"connection_id": outbox.connection.id})
+                senders.submit(outbox.send_waiting, self._gateway, self._connections).add_done_callback(_log_failure)
 
     def _wait(self) -> timedelta:
         """How long to wait for news: not long while something waits to be sent."""
@@ -118,3 +120,8 @@ class Broadcaster:
             news = self._pass(SOON, senders)
             if not news and all(outbox.is_empty for outbox in self._outboxes.values()):
                 return
+
+
+def _log_failure(sending: Future[None]) -> None:
+    if error := sending.exception():
+        logger.error("frame not sent", exc_info=error)

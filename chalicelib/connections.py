@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import redis
 
 from chalicelib.events import Subscription
-from chalicelib.redis_link import reaching_redis
+from chalicelib.redis_link import CONNECTIONS, reaching_redis
+
+logger = logging.getLogger(__name__)
 
 LONGEST_LIFE = timedelta(hours=2, minutes=10)  # API Gateway cuts at 2 h; $disconnect may never come
 
@@ -39,25 +45,26 @@ class Connections:
 
     def find(self, connection_id: str) -> Connection | None:
         with reaching_redis():
-            record = self._redis.hget(_CONNECTIONS, connection_id)
-        return None if record is None else _decoder.decode(record)
+            record = self._redis.hget(CONNECTIONS, connection_id)
+        return next(_decoded([record]), None) if record is not None else None
 
     def remove(self, connection_id: str) -> None:
         with reaching_redis(), self._redis.pipeline() as both:
-            both.hdel(_CONNECTIONS, connection_id)
-            both.incr(_GENERATION)
+            both.hdel(CONNECTIONS, connection_id)
+            both.set(_GENERATION, secrets.token_bytes(8))
             both.execute()
 
-    def generation(self) -> int:
+    def generation(self) -> object:
+        """Another one after every change. Random, so that a registry that was lost and begun anew cannot look unchanged."""
         with reaching_redis():
-            return int(self._redis.get(_GENERATION) or 0)
+            return self._redis.get(_GENERATION)
 
     def all(self) -> dict[str, Connection]:
         """Everyone who may still be there, by id; those past any possible life are dropped."""
         with reaching_redis():
             seconds, _ = self._redis.time()
-            records = self._redis.hvals(_CONNECTIONS)
-        connections = [_decoder.decode(record) for record in records]
+            records = self._redis.hvals(CONNECTIONS)
+        connections = list(_decoded(records))
         oldest = seconds - LONGEST_LIFE.total_seconds()
         for expired in connections:
             if expired.connected_at < oldest:
@@ -66,12 +73,20 @@ class Connections:
 
     def _save(self, connection: Connection) -> None:
         with reaching_redis(), self._redis.pipeline() as both:
-            both.hset(_CONNECTIONS, connection.id, msgspec.json.encode(connection))
-            both.incr(_GENERATION)
+            both.hset(CONNECTIONS, connection.id, msgspec.json.encode(connection))
+            both.set(_GENERATION, secrets.token_bytes(8))
             both.execute()
+
+
+def _decoded(records: Iterable[Any]) -> Iterator[Connection]:
+    """A record that another release wrote in its own way is passed over: it must not silence the others."""
+    for record in records:
+        try:
+            yield _decoder.decode(record)
+        except msgspec.DecodeError as error:
+            logger.warning("unreadable connection", extra={"reason": str(error)})
 
 
 _decoder = msgspec.json.Decoder(Connection)
 
-_CONNECTIONS = "{ws}:connections"
 _GENERATION = "{ws}:generation"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from uuid import UUID
 
 import msgspec
@@ -61,24 +62,13 @@ def single_frame(event: Event) -> bytes:
     return b'{"type":"JobStatusUpdate","data":' + event.body + b"}"
 
 
-def batch_frames(events: Iterable[Event], event_id: str) -> Iterator[bytes]:
-    """As few frames as hold them. event_id: of the newest event told so far."""
+def first_batch_frame(events: Sequence[Event], event_id: str) -> tuple[bytes, int]:
+    """As many events as fit into one frame, and how many that is. event_id: of the newest event told so far."""
     end = f'],"event_id":"{event_id}"}}'.encode()
-    for bodies in _packed([event.body for event in events], FRAME_BYTES - len(_BATCH_START) - len(end)):
-        yield _BATCH_START + b",".join(bodies) + end
+    sizes = accumulate(len(event.body) + 1 for event in events)
+    room = FRAME_BYTES - len(_BATCH_START) - len(end)
+    count = max(1, sum(1 for _ in takewhile(lambda size: size <= room, sizes)))
+    return _BATCH_START + b",".join(event.body for event in events[:count]) + end, count
 
 
 _BATCH_START = b'{"type":"JobStatusUpdates","data":['
-
-
-def _packed(bodies: list[bytes], room: int) -> Iterator[list[bytes]]:
-    packed: list[bytes] = []
-    size = 0
-    for body in bodies:
-        if packed and size + len(body) + 1 > room:
-            yield packed
-            packed, size = [], 0
-        packed.append(body)
-        size += len(body) + 1
-    if packed:
-        yield packed

@@ -52,11 +52,15 @@ class Attempt:
         return logging.LoggerAdapter(_handler_logger, {"job_id": str(self.job.id), "attempt": self.job.attempt})
 
     def progress(self, fraction: float, message: str = "") -> None:
-        self._news = Progress(min(1.0, max(0.0, fraction)), message[:500])
+        self._news = Progress(min(1.0, max(0.0, float(fraction))), _storable(message[:500]))
 
     def check_cancelled(self) -> None:
-        if self._lost.is_set():
+        if self.is_lost:
             raise LeaseLost(self.job.id, self.job.attempt)
+
+    @property
+    def is_lost(self) -> bool:
+        return self._lost.is_set()
 
     def lose(self) -> None:
         """The lease is gone: the handler hears of it at its next check, and its outcome will be refused."""
@@ -113,9 +117,14 @@ def _encoded(result: object) -> bytes:
 def _described(error: BaseException) -> AttemptError:
     return AttemptError(
         type=type(error).__name__,
-        message=_storable(str(error)[:MESSAGE_CHARACTERS]) or type(error).__name__,
+        message=_storable(_message(error)[:MESSAGE_CHARACTERS]) or type(error).__name__,
         traceback=_storable("".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]),
     )
+
+
+def _message(error: BaseException) -> str:
+    """As a traceback's last line has it, which also copes with an error that cannot be turned into text."""
+    return "".join(traceback.format_exception_only(error)).strip().partition(": ")[2]
 
 
 def _storable(text: str) -> str:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.jobs import LEASE, Job, JobStatus
 from chalicelib.queues import Queues
 from chalicelib.redis_link import Batch, RedisLink
@@ -19,11 +20,12 @@ logger = logging.getLogger(__name__)
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """Claimed jobs, and how long nothing more can be due (None: no telling)."""
+    """What one look brought."""
 
     jobs: list[Job]
-    next_due: timedelta | None
-    misfits: list[Job]  # due, but they may run longer than we have
+    next_due: timedelta | None  # from now; None: no telling
+    taken: int = 0  # ids from Redis: where there were some, there may be more
+    misfits: list[Job] = []  # due, but they may run longer than we have
 
 
 class Fetcher:
@@ -44,12 +46,20 @@ class Fetcher:
         taken = self._queues.take(queues, limit, LEASE)
         ids = [job_id for ids in taken.ids.values() for job_id in ids]
         if not ids:
-            return Fetched([], taken.next_due, [])
+            return Fetched([], taken.next_due)
         jobs = self._store.claim(ids, self._worker_id, LEASE, fits)
-        misfits = [] if len(jobs) == len(ids) else self._correct(taken.ids, {job.id for job in jobs}, fits)
-        if jobs:
-            self._announce(jobs)
-        return Fetched(jobs, taken.next_due, misfits)
+        misfits = self._tell(taken.ids, jobs, fits)
+        return Fetched(jobs, taken.next_due, len(ids), misfits)
+
+    def _tell(self, taken: dict[str, list[UUID]], jobs: Sequence[Job], fits: timedelta) -> list[Job]:
+        """Announce what was claimed, and put Redis right about the rest. Never raises: the claimed jobs are ours by now."""
+        try:
+            if jobs:
+                self._announce(jobs)
+            return self._correct(taken, {job.id for job in jobs}, fits)
+        except (QueueUnavailable, StoreUnavailable) as error:
+            logger.warning("claimed, but nobody could be told", extra={"count": len(jobs), "reason": str(error)})
+            return []
 
     def put_back(self, jobs: Sequence[Job]) -> None:
         """Let others see jobs that we took and could not start."""
@@ -65,6 +75,8 @@ class Fetcher:
     def _correct(self, taken: dict[str, list[UUID]], claimed: set[UUID], fits: timedelta) -> list[Job]:
         """Put Redis right about what Postgres refused. Returns the due jobs among it: they did not fit."""
         refused = [job_id for ids in taken.values() for job_id in ids if job_id not in claimed]
+        if not refused:
+            return []
         buried = self._store.bury(refused)
         rows = self._store.find(refused)
         misfits = [row for row in rows if row.status is JobStatus.QUEUED and row.timeout > fits]

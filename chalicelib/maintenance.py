@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from chalicelib.chores import Chores
@@ -12,13 +12,15 @@ from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
 from chalicelib.store.jobs import JobStore
-from chalicelib.store.partitions import PartitionStore
+from chalicelib.store.partitions import PartitionStore, first_id_at
 
 logger = logging.getLogger(__name__)
 
 PAGE = 1_000
 SETTLED_DOWN = timedelta(seconds=5)  # a submit that is older and still not in Redis was cut off between its two steps
+OVERLAP = timedelta(minutes=1)  # how much later than its id was made a row may appear: a slow INSERT, a clock behind
 EVERY = timedelta(seconds=5)
+SWEEP_EVERY = timedelta(seconds=30)
 NIL = UUID(int=0)
 
 
@@ -49,22 +51,27 @@ class Maintenance:
             return
         if self._chores.epoch_is_missing():
             self.rebuild()
-        self.sweep()
+        if self._chores.is_due("sweep", SWEEP_EVERY):
+            self.sweep()
         if self._chores.is_due("partitions", timedelta(hours=1)):
             self._partitions.ensure()
 
     def rebuild(self) -> int:
         """Redis lost what it knew: tell it of every unfinished job. Returns how many."""
-        count, _ = self._walk(NIL, timedelta(0))
+        count, last = self._walk(NIL, timedelta(0))
         self._chores.set_epoch()
+        self._chores.save_swept_to(min(last, first_id_at(datetime.now(UTC) - OVERLAP)))
         logger.warning("rebuilt the queues from postgres", extra={"count": count})
         return count
 
     def sweep(self) -> int:
-        """Enqueue what a crash between INSERT and enqueue left behind; each job is looked at once. Returns how many."""
+        """Enqueue what a crash between INSERT and enqueue left behind. Returns how many jobs were looked at.
+
+        Each is looked at once, or a few times while it is young: an id is made before its row can be seen.
+        """
         count, last = self._walk(self._chores.swept_to(), SETTLED_DOWN)
         if count:
-            self._chores.save_swept_to(last)
+            self._chores.save_swept_to(min(last, first_id_at(datetime.now(UTC) - OVERLAP)))
         return count
 
     def _walk(self, after: UUID, older_than: timedelta) -> tuple[int, UUID]:

@@ -14,6 +14,7 @@ from redis.retry import Retry
 from chalicelib.errors import QueueUnavailable
 
 WAIT = timedelta(seconds=2)  # for any answer; a hanging Redis must not hang a request
+CONNECTIONS = "{ws}:connections"  # HASH  connection id -> who it is; events are kept only while there are some
 WAKE_CHANNEL = "wake"  # queues ring it, sleeping workers listen
 
 

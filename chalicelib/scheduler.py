@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -26,8 +27,8 @@ logger = logging.getLogger(__name__)
 PAYLOAD_BYTES = 256 * 1024
 
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
-Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
+Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 LONGEST_DELAY = 366 * 24 * 3600
 LONGEST_RUN = 24 * 3600
 
@@ -121,12 +122,15 @@ def _check_payload(payload: msgspec.Raw) -> None:
     size = memoryview(payload).nbytes
     if size > PAYLOAD_BYTES:
         raise TooLarge("payload", size, PAYLOAD_BYTES)
-    if rb"\u0000" in bytes(payload):
+    if _ESCAPED_NUL.search(bytes(payload)):
         raise InvalidInput("NUL characters cannot be stored", "$.payload")
     try:
         msgspec.json.decode(payload)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidInput(str(error), "$.payload") from None
+
+
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # not the end of an escaped backslash
 
 
 def _check_time(run_at: datetime | None) -> None:

@@ -6,6 +6,7 @@ No timer: a lone job passes straight through, and while one batch is being writt
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from chalicelib.stream import EventStream
 logger = logging.getLogger(__name__)
 
 BATCH = 500
+PATIENCE_SECONDS = 10  # with an absent Postgres, once we were told to stop
 RETRY_SECONDS = 0.5  # between tries while Postgres is away
 
 
@@ -43,13 +45,15 @@ class Settler:
         self._stream = stream
         self._hand = hand
         self._pause = pause
+        self._patient_until = math.inf
         self._outcomes: queue.SimpleQueue[Settlement | None] = queue.SimpleQueue()
 
     def put(self, settlement: Settlement) -> None:
         self._outcomes.put(settlement)
 
     def finish(self) -> None:
-        """Return from ``run`` once everything put so far is recorded."""
+        """Return from ``run`` once everything put so far is recorded, or Postgres stayed away too long."""
+        self._patient_until = time.monotonic() + PATIENCE_SECONDS
         self._outcomes.put(None)
 
     def run(self) -> None:
@@ -74,7 +78,7 @@ class Settler:
     def _record(self, settlements: Sequence[Settlement]) -> None:
         settled = self._settle(settlements)
         self._tell(settled)
-        self._hand.drop([settlement.job.id for settlement in settlements])
+        self._hand.drop([settlement.job for settlement in settlements])
         _log(settlements, settled)
 
     def _settle(self, settlements: Sequence[Settlement]) -> list[Job]:
@@ -86,13 +90,16 @@ class Settler:
                 return self._settle_apart(settlements, error)
             except StoreUnavailable as error:
                 logger.warning("outcomes wait for postgres", extra={"count": len(settlements), "reason": str(error)})
+                if time.monotonic() > self._patient_until:
+                    logger.error("outcomes given up: the jobs will run again", extra={"count": len(settlements)})
+                    return []
                 self._pause(RETRY_SECONDS)
 
     def _settle_apart(self, settlements: Sequence[Settlement], error: Unstorable) -> list[Job]:
         """One result that Postgres cannot hold must not keep the others: halve until it is alone, and fail its job."""
         if len(settlements) == 1:
             failed = Failed(AttemptError(type="Unstorable", message=f"the result cannot be stored: {error}"))
-            return self._store.settle([Settlement(settlements[0].job, failed)])
+            return self._settle([Settlement(settlements[0].job, failed)])
         middle = len(settlements) // 2
         return [*self._settle(settlements[:middle]), *self._settle(settlements[middle:])]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -11,9 +12,14 @@ import redis
 
 from chalicelib.events import Event
 from chalicelib.jobs import Job
-from chalicelib.redis_link import Batch, reaching_redis, text
+from chalicelib.redis_link import CONNECTIONS, Batch, reaching_redis, text
 
-KEPT_ENTRIES = 10_000  # an entry is a batch of events; older ones are dropped
+logger = logging.getLogger(__name__)
+
+KEPT = timedelta(
+    seconds=30
+)  # of events: longer than it takes to replace a broadcaster. More would cost memory in a flood.
+ENTRY_EVENTS = 100
 
 
 class EventStream:
@@ -23,10 +29,11 @@ class EventStream:
         self._redis = client
 
     def append(self, jobs: Iterable[Job], batch: Batch) -> None:
-        """Announce the jobs as they are now."""
+        """Announce the jobs as they are now. Nothing is kept while nobody is connected."""
         events = [Event.of(job) for job in jobs]
-        if events:
-            batch.commands.xadd(_EVENTS, {"e": _encoder.encode(events)}, maxlen=KEPT_ENTRIES, approximate=True)
+        for start in range(0, len(events), ENTRY_EVENTS):
+            entry = _encoder.encode(events[start : start + ENTRY_EVENTS])
+            batch.commands.eval(_APPEND, 2, _EVENTS, CONNECTIONS, entry, int(KEPT.total_seconds() * 1000))
 
     def read(self, after: str, wait: timedelta) -> tuple[str, list[Event]]:
         """Events after an entry, oldest first, and the last entry's id. Waits for the first one, at most ``wait``."""
@@ -36,7 +43,7 @@ class EventStream:
         if not answer:
             return after, []
         ((_, entries),) = answer
-        return text(entries[-1][0]), [event for _, fields in entries for event in _decoder.decode(fields[b"e"])]
+        return text(entries[-1][0]), [event for _, fields in entries for event in _decoded(fields[b"e"])]
 
     def lead(self, reader: str, lease: timedelta) -> bool:
         """Become, or stay, the one that reads for all."""
@@ -61,12 +68,30 @@ class EventStream:
         return text(saved) if saved else f"{int((seconds - lookback.total_seconds()) * 1000)}-0"
 
 
+def _decoded(entry: bytes) -> list[Event]:
+    """None from an entry that another release wrote in its own way."""
+    try:
+        return _decoder.decode(entry)
+    except msgspec.DecodeError as error:
+        logger.warning("unreadable events", extra={"reason": str(error)})
+        return []
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Event])
 
 _EVENTS = "{ws}:events"
 _CURSOR = "{ws}:cursor"
 _LEADER = "{ws}:leader"
+
+# KEYS[1]  STREAM  field e: encoded events
+# KEYS[2]  HASH    the connections
+# ARGV     events, how long to keep them in ms
+_APPEND = """
+if redis.call('HLEN', KEYS[2]) == 0 then return end
+local now = redis.call('TIME')[1] * 1000
+redis.call('XADD', KEYS[1], 'MINID', '~', string.format('%.0f', now - ARGV[2]), '*', 'e', ARGV[1])
+"""
 
 # KEYS[1]  the leader's name, with a time to live
 # ARGV     reader, lease in ms

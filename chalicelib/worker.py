@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
 from datetime import timedelta
+from uuid import UUID
 
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.executor import Attempt, Executor
-from chalicelib.fetcher import Fetcher
+from chalicelib.fetcher import Fetched, Fetcher
 from chalicelib.hand import Hand
 from chalicelib.jobs import Job, Released, Settlement
 from chalicelib.leases import Keeper
@@ -30,8 +31,10 @@ logger = logging.getLogger(__name__)
 
 LOOK_AGAIN = timedelta(seconds=1)  # when no bell rings: Redis may have lost the message
 LINGER = timedelta(seconds=5)  # a Lambda waits this long for a retry, rather than leave it to the next minute
+BREATH_SECONDS = 0.05
 RETRY_SECONDS = 1.0  # between looks while Redis or Postgres is away
 FOREVER = timedelta(days=3650)
+NOTHING = Fetched([], None)
 
 
 class Budget:
@@ -74,7 +77,7 @@ class Worker:
         self._waiting: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._closed = threading.Event()
-        self._misfits: list[Job] = []
+        self._misfits: dict[UUID, Job] = {}
 
     def stop(self) -> None:
         """Take nothing more; ``run`` returns when what was started has ended. Safe in a signal handler."""
@@ -87,6 +90,7 @@ class Worker:
             attempts = self._fetch_until_told(budget)
             self._release_waiting()
             self._wait_for_running(grace)
+            self._release_running()
         self._put_back_misfits()
         return attempts
 
@@ -96,18 +100,22 @@ class Worker:
         while not self._stopping.is_set() and budget.left:
             self._hand.changed.clear()
             room = self._hand.room()
-            found, next_due = self._look(room, turn, budget) if room else (0, LOOK_AGAIN)
-            attempts += found
+            found, next_due = self._look(room, turn, budget) if room else (NOTHING, LOOK_AGAIN)
+            attempts += len(found.jobs)
             turn += 1
-            if found:
+            if found.jobs or found.misfits:
+                continue
+            if found.taken:
+                # All of it was stale, or Redis's clock is ahead of Postgres's. There may be more behind it, but no haste.
+                self._stopping.wait(BREATH_SECONDS)
                 continue
             if budget.until_empty and self._hand.is_empty and next_due > LINGER:
                 break
             self._hand.changed.wait(min(next_due, LOOK_AGAIN, budget.left).total_seconds())
         return attempts
 
-    def _look(self, room: int, turn: int, budget: Budget) -> tuple[int, timedelta]:
-        """Fetch once. Returns how many jobs came, and how long until the next one is due."""
+    def _look(self, room: int, turn: int, budget: Budget) -> tuple[Fetched, timedelta]:
+        """Fetch once. Returns what came, and how long until the next job is due."""
         try:
             names = self._queues.names()
             first = turn % max(1, len(names))  # another queue has the first turn each time
@@ -115,10 +123,10 @@ class Worker:
         except (QueueUnavailable, StoreUnavailable) as error:
             logger.warning("cannot look for jobs now", extra={"reason": str(error)})
             self._stopping.wait(RETRY_SECONDS)
-            return 0, FOREVER
-        self._misfits += fetched.misfits
+            return NOTHING, FOREVER
+        self._misfits.update({job.id: job for job in fetched.misfits})
         self._start(fetched.jobs)
-        return len(fetched.jobs), FOREVER if fetched.next_due is None else fetched.next_due
+        return fetched, FOREVER if fetched.next_due is None else fetched.next_due
 
     def _start(self, jobs: list[Job]) -> None:
         attempts = [Attempt(job, self._settings) for job in jobs]
@@ -135,7 +143,7 @@ class Worker:
         helpers.start(self._listen)
         for _ in range(self._hand.slots):
             # Daemons: a handler that outlives its grace must not keep the process.
-            threading.Thread(target=self._run_attempts, daemon=True).start()
+            threading.Thread(target=self._run_slot, daemon=True).start()
         try:
             yield
         finally:
@@ -146,12 +154,26 @@ class Worker:
             self._closed.set()
             helpers.join()
 
+    def _run_slot(self) -> None:
+        """A slot that is lost must not be lost in silence."""
+        ended_well = False
+        try:
+            self._run_attempts()
+            ended_well = True
+        finally:
+            if not ended_well:
+                self.stop()
+
     def _run_attempts(self) -> None:
         while (attempt := self._waiting.get()) is not None:
             began = time.monotonic()
             outcome = self._executor.run(attempt)
             self._hand.end(attempt, time.monotonic() - began)
-            self._settler.put(Settlement(attempt.job, outcome))
+            if attempt.is_lost:
+                logger.warning("lease lost: outcome dropped", extra={"job_id": str(attempt.job_id)})
+                self._hand.drop([attempt.job])
+            else:
+                self._settler.put(Settlement(attempt.job, outcome))
 
     def _listen(self) -> None:
         while not self._closed.is_set():
@@ -169,6 +191,12 @@ class Worker:
                 self._hand.end(attempt, 0.0)
                 self._settler.put(Settlement(attempt.job, Released()))
 
+    def _release_running(self) -> None:
+        """What did not end in time goes back too, and pays nothing: its handler is told, and what it still says is ignored."""
+        for attempt in self._hand.running():
+            attempt.lose()
+            self._settler.put(Settlement(attempt.job, Released()))
+
     def _wait_for_running(self, grace: timedelta) -> None:
         ends_at = time.monotonic() + grace.total_seconds()
         while not self._hand.is_empty and time.monotonic() < ends_at:
@@ -178,4 +206,4 @@ class Worker:
     def _put_back_misfits(self) -> None:
         if self._misfits:
             logger.warning("jobs that need more time than is left", extra={"count": len(self._misfits)})
-            self._fetcher.put_back(self._misfits)
+            self._fetcher.put_back([*self._misfits.values()])

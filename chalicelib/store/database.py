@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import select
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, LiteralString
 
 import msgspec
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
 
@@ -27,8 +26,15 @@ class Database:
     """Opened at first use, opened again when the server has gone away. For one thread."""
 
     def __init__(self, url: str, *, connect_seconds: int = 3) -> None:
-        # tcp_user_timeout: a vanished host breaks the connection in 10 s, not in the kernel's 15 minutes.
-        self._conninfo = make_conninfo(url, connect_timeout=connect_seconds, tcp_user_timeout=10_000)
+        # A vanished host breaks the connection in about 10 s, whether we were sending or waiting, and not in 15 minutes.
+        self._conninfo = make_conninfo(
+            url,
+            connect_timeout=connect_seconds,
+            tcp_user_timeout=10_000,
+            keepalives_idle=4,
+            keepalives_interval=2,
+            keepalives_count=3,
+        )
         self._connection: psycopg.Connection[Row] | None = None
 
     def fetch(self, query: LiteralString, params: Mapping[str, Any] | None = None) -> list[Row]:
@@ -36,11 +42,6 @@ class Database:
         with self._ours() as connection, connection.cursor(binary=True) as cursor:
             cursor.execute(query, params)
             return cursor.fetchall()
-
-    def execute(self, query: LiteralString | sql.Composed, params: Sequence[Any] = ()) -> None:
-        """One statement without rows, committed."""
-        with self._ours() as connection:
-            connection.execute(query, params or None)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Row]]:
@@ -59,7 +60,8 @@ class Database:
             yield self._open()
         except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex) as error:
             raise Unstorable(str(error).partition("\n")[0]) from error
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
+            # InternalError: what a server says that became a read-only standby while we were connected.
             self.close()
             raise StoreUnavailable(str(error).strip()) from error
 

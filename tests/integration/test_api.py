@@ -121,6 +121,7 @@ def test_every_option_of_a_submit_is_kept(api: Api) -> None:
         ({"job_type": "sleep", "payload": {"seconds": 1, "x": 1}}, 422, "invalid_payload", "$.payload"),
         ({"job_type": "echo", "unknown": 1}, 422, "invalid_input", "$"),
         ({"job_type": "echo", "priority": 101}, 422, "invalid_input", "$.priority"),
+        ({"job_type": "echo", "queue": "a\n"}, 422, "invalid_input", "$.queue"),
         ({"job_type": "echo", "queue": "a b"}, 422, "invalid_input", "$.queue"),
         ({"job_type": "echo", "run_at": "tomorrow"}, 422, "invalid_input", "$.run_at"),
         ({"job_type": "echo", "run_at": "2026-01-01T00:00:00"}, 422, "invalid_input", "$.run_at"),
@@ -165,6 +166,8 @@ def test_an_unknown_job_type_names_the_known_ones(api: Api) -> None:
         ("/jobs?statu=FAILED", 422, "invalid_input"),
         ("/jobs?limit=0", 422, "invalid_input"),
         ("/jobs?limit=1001", 422, "invalid_input"),
+        ("/jobs?limit=00000000199999", 422, "invalid_input"),
+        ("/jobs?limit=000000001" + "0" * 5000, 422, "invalid_input"),
         ("/jobs?limit=ten", 422, "invalid_input"),
         ("/jobs?limit=%C2%B2", 422, "invalid_input"),
         ("/jobs?cursor=x", 422, "invalid_input"),
@@ -186,6 +189,23 @@ def test_pages_are_linked_until_the_last_one(api: Api) -> None:
         path = response.headers.get("Link", "").partition("<" + wire.BASE)[2].partition(">")[0]
 
     assert seen == ids[::-1]
+
+
+def test_a_page_of_large_jobs_ends_early_and_is_linked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "PAGE_BYTES", 10_000)
+    ids = [api.post("/jobs", {"job_type": "echo", "payload": "x" * 4_000}).json_body["id"] for _ in range(5)]
+
+    first = api.get("/jobs?limit=5")
+    second = api.get(first.headers["Link"].partition("<" + wire.BASE)[2].partition(">")[0])
+
+    assert [job["id"] for job in first.json_body] == ids[:2:-1]
+    assert [job["id"] for job in second.json_body] == ids[2:0:-1]
+
+
+def test_an_escaped_backslash_is_not_taken_for_nul(api: Api) -> None:
+    job = api.post("/jobs", {"job_type": "echo", "payload": "\\u0000"}).json_body
+
+    assert job["payload"] == "\\u0000"
 
 
 def test_chalices_own_refusals_are_problem_documents_too(client: Client, api: Api) -> None:

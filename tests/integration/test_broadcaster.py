@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -29,9 +30,11 @@ class ListeningGateway(Gateway):
         self.refusing: set[str] = set()
         self.tries: dict[str, int] = defaultdict(int)
         self.cut_off: list[str] = []
+        self.delay_seconds = 0.0
 
     def send(self, api_id: str, stage: str, connection_id: str, frame: bytes) -> None:
         self.tries[connection_id] += 1
+        time.sleep(self.delay_seconds if connection_id.startswith("slow") else 0)
         if connection_id in self.slow:
             self.slow[connection_id].wait(10)
         if connection_id in self.gone:
@@ -247,6 +250,76 @@ def test_connections_older_than_any_can_be_are_dropped(world: World, connections
     connections.add("fresh", "api", "stage")
 
     assert set(connections.all()) == {"fresh"}
+
+
+def test_an_unreadable_record_silences_nobody(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("readable", "api", "stage")
+    world.cache.hset("{ws}:connections", "from the future", b'{"id":"x","subscription":{"after":"1-0"}}')
+
+    with broadcasting():
+        world.submit()
+        eventually(lambda: gateway.sent["readable"])
+
+
+def test_a_registry_that_was_lost_and_begun_anew_is_read_again(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("before", "api", "stage")
+    with broadcasting():
+        world.submit()
+        eventually(lambda: gateway.sent["before"])
+        world.cache.delete("{ws}:connections", "{ws}:generation")
+        connections.add("after", "api", "stage")
+        world.submit()
+        eventually(lambda: gateway.sent["after"])
+
+
+def test_a_client_too_far_behind_is_cut(
+    world: World,
+    connections: Connections,
+    gateway: ListeningGateway,
+    broadcasting: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chalicelib.outbox.MOST_WAITING", 3)
+    connections.add("slow", "api", "stage")
+    gateway.slow["slow"] = threading.Event()
+
+    with broadcasting():
+        for _ in range(6):
+            world.submit()
+            eventually(lambda: gateway.tries["slow"])
+        time.sleep(0.2)  # all of it is in the outbox, whose first frame still hangs
+        gateway.slow["slow"].set()
+        eventually(lambda: gateway.cut_off == ["slow"])
+
+
+def test_many_busy_slow_clients_leave_a_thread_for_a_quick_one(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    gateway.delay_seconds = 0.1
+    for n in range(16):
+        connections.add(f"slow{n}", "api", "stage")
+    connections.add("quick", "api", "stage")
+    for _ in range(30):
+        world.submit()
+
+    with broadcasting():
+        eventually(lambda: gateway.sent["quick"])
+        told = max(len(gateway.sent[f"slow{n}"]) for n in range(16))
+
+    assert told < 10  # nobody's whole backlog went first
+
+
+def test_nothing_is_kept_for_watchers_while_there_are_none(world: World, connections: Connections) -> None:
+    world.submit()
+    assert world.stream.read("0", timedelta(0)) == ("0", [])
+
+    connections.add("c", "api", "stage")
+    world.submit()
+    assert len(world.stream.read("0", timedelta(0))[1]) == 1
 
 
 def age(world: World, connections: Connections, connection_id: str, seconds: int = 60) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,10 @@ from chalicelib.chores import Chores
 from chalicelib.jobs import JobStatus
 from chalicelib.maintenance import Maintenance
 from chalicelib.store.database import Database
-from chalicelib.store.partitions import PartitionStore
-from tests.integration.conftest import FOREVER, World, insert
+from chalicelib.store.jobs import JobStore
+from chalicelib.store.partitions import PartitionStore, first_id_at
+from infra.local.services import Addresses
+from tests.integration.conftest import FOREVER, World, a_job, insert
 
 
 @pytest.fixture
@@ -61,9 +64,30 @@ def test_a_job_recorded_but_never_enqueued_is_swept_up(
 def test_a_sweep_looks_at_each_job_once(world: World, maintenance: Maintenance, conn: psycopg.Connection[Any]) -> None:
     for _ in range(3):
         world.submit(delay_seconds=3600)
-    conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
+    conn.execute(
+        """
+        UPDATE jobs
+           SET created_at = created_at - interval '2 minutes',
+               id = ('01a00000' || substr(id::text, 9))::uuid
+        """
+    )
 
     assert [maintenance.sweep(), maintenance.sweep()] == [3, 0]
+
+
+def test_a_row_that_appears_after_a_younger_one_was_swept_is_found(
+    world: World, maintenance: Maintenance, conn: psycopg.Connection[Any]
+) -> None:
+    slow, quick = a_job(), a_job()
+    world.store.insert([quick])
+    conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
+    maintenance.sweep()
+
+    world.store.insert([slow])
+    conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
+    maintenance.sweep()
+
+    assert world.run_due() == 2
 
 
 def test_one_of_several_maintainers_has_the_turn(world: World) -> None:
@@ -78,6 +102,36 @@ def test_partitions_are_made_ahead_and_hold_their_days_jobs(database: Database, 
 
     assert partitions.ensure() == [f"jobs_{datetime.now(UTC) + timedelta(days=6):%Y%m%d}"]
     assert partitions.ensure() == []
+
+
+def test_several_makers_at_once_make_each_partition_once(addresses: Addresses, conn: psycopg.Connection[Any]) -> None:
+    databases = [Database(addresses.database_url) for _ in range(4)]
+    with ThreadPoolExecutor() as threads:
+        made = list(threads.map(lambda database: PartitionStore(database).ensure(20), databases))
+    for database in databases:
+        database.close()
+    for name in {name for names in made for name in names}:
+        conn.execute(f"DROP TABLE {name}".encode())
+
+    assert (
+        sorted({name for names in made for name in names})[-1]
+        == f"jobs_{datetime.now(UTC) + timedelta(days=20):%Y%m%d}"
+    )
+
+
+def test_a_job_in_the_default_partition_keeps_nobody_from_the_other_days(
+    database: Database, store: JobStore, conn: psycopg.Connection[Any]
+) -> None:
+    days = [f"jobs_{datetime.now(UTC) + timedelta(days=n):%Y%m%d}" for n in (6, 7)]
+    for day in days:
+        conn.execute(f"DROP TABLE {day}".encode())
+    insert(store, id=first_id_at(datetime.now(UTC) + timedelta(days=6)))
+
+    PartitionStore(database).ensure()
+
+    conn.execute("DELETE FROM jobs")
+    assert conn.execute("SELECT to_regclass(%s), to_regclass(%s)", days).fetchone() == (None, days[1])
+    assert PartitionStore(database).ensure() == days[:1]
 
 
 def test_a_job_lands_in_the_partition_of_its_day(world: World, conn: psycopg.Connection[Any]) -> None:

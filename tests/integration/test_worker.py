@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +11,8 @@ import msgspec
 import psycopg
 import pytest
 
-from chalicelib.errors import GiveUp, LeaseLost, StoreUnavailable
+from chalicelib.connections import Connections
+from chalicelib.errors import GiveUp, LeaseLost, QueueUnavailable, StoreUnavailable
 from chalicelib.executor import Attempt
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, job
@@ -88,6 +91,7 @@ def test_a_job_taken_but_never_claimed_is_run(world: World, expire_lease: Callab
 
 
 def test_a_poison_job_is_failed_and_watchers_hear_of_it(world: World, expire_lease: Callable[[Job], None]) -> None:
+    Connections(world.cache).add("watcher", "api", "stage")
     submitted = world.submit()
     for _ in range(3):
         (abandoned,) = world.fetcher("killed").fetch(["default"], 1, FOREVER).jobs
@@ -161,8 +165,92 @@ def test_a_worker_whose_settler_dies_ends_with_the_failure(world: World, monkeyp
     worker = world.worker()
     monkeypatch.setattr(worker._settler._store, "settle", lambda settlements: 1 / 0)
 
-    with pytest.raises(ZeroDivisionError):
-        worker.run(Budget(), timedelta(0))
+    with ThreadPoolExecutor() as threads:
+        ended = threads.submit(worker.run, Budget(), timedelta(0))
+        try:
+            assert isinstance(ended.exception(timeout=10), ZeroDivisionError)
+        finally:
+            worker.stop()
+
+
+def test_what_does_not_end_within_the_grace_goes_back_and_pays_nothing(world: World) -> None:
+    started, go_on = threading.Event(), threading.Event()
+    heard: list[bool] = []
+
+    @job("stubborn", into=world.registry)
+    def stubborn(payload: Any, context: JobContext) -> str:
+        started.set()
+        go_on.wait(10)
+        with contextlib.suppress(LeaseLost):
+            context.check_cancelled()
+            heard.append(False)
+        return "too late"
+
+    submitted = world.submit("stubborn")
+    worker = world.worker(slots=1)
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(worker.run, Budget(), timedelta(0))
+        assert started.wait(10)
+        worker.stop()
+        running.result(timeout=10)
+        released = world.store.get(submitted.id)
+        go_on.set()
+
+    assert (released.status, released.crashes, released.failures) == (JobStatus.QUEUED, 0, 0)
+    assert heard == []
+    assert world.store.get(submitted.id).result is None
+
+
+@pytest.mark.parametrize("outage", [QueueUnavailable("away"), StoreUnavailable("away")])
+def test_a_claimed_job_is_run_though_nobody_could_be_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, outage: Exception
+) -> None:
+    def away(*_: object) -> None:
+        raise outage
+
+    world.submit()
+    fetcher = world.fetcher()
+    monkeypatch.setattr(fetcher, "_announce", away)
+
+    assert len(fetcher.fetch(["default"], 1, FOREVER).jobs) == 1
+
+
+def test_jobs_that_do_not_fit_do_not_keep_others_from_running(world: World) -> None:
+    for _ in range(20):
+        world.submit(timeout_seconds=3600)
+    short = [world.submit(timeout_seconds=10) for _ in range(3)]
+
+    assert world.run_due() == 3
+
+    assert {row.status for row in world.store.find([job.id for job in short])} == {JobStatus.COMPLETED}
+    assert world.cache.zcard("{q:default}:ready") == 20
+
+
+def test_reminders_of_deleted_jobs_do_not_keep_others_from_running(world: World, conn: psycopg.Connection[Any]) -> None:
+    for _ in range(20):
+        world.submit()
+    conn.execute("DELETE FROM jobs")
+    world.submit()
+
+    assert world.run_due() == 1
+
+
+def test_a_worker_told_to_stop_does_not_wait_for_postgres_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.settler.PATIENCE_SECONDS", 0)
+    world.submit()
+    (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
+    store = _Away(world.new_store(), refusals=1_000)
+    settler = Settler(
+        store=store, redis_link=world.link, queues=world.queues, stream=world.stream, hand=Hand(1), pause=lambda _: None
+    )
+
+    settler.put(Settlement(running, Completed(b"1")))
+    settler.finish()
+    settler.run()
+
+    assert store.refusals > 0
 
 
 def test_outcomes_are_held_while_postgres_is_away(world: World) -> None:
@@ -170,7 +258,7 @@ def test_outcomes_are_held_while_postgres_is_away(world: World) -> None:
     (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
     hand = Hand(1)
     settler = Settler(
-        store=_AwayTwice(world.new_store()),
+        store=_Away(world.new_store(), refusals=2),
         redis_link=world.link,
         queues=world.queues,
         stream=world.stream,
@@ -185,14 +273,16 @@ def test_outcomes_are_held_while_postgres_is_away(world: World) -> None:
     assert world.store.get(running.id).status is JobStatus.COMPLETED
 
 
-class _AwayTwice(JobStore):
-    def __init__(self, store: JobStore) -> None:
+class _Away(JobStore):
+    """Postgres, but its first answers are refusals."""
+
+    def __init__(self, store: JobStore, refusals: int) -> None:
         super().__init__(store._database)
-        self._refusals = 2
+        self.refusals = refusals
 
     def settle(self, settlements: Any) -> list[Job]:
-        if self._refusals:
-            self._refusals -= 1
+        if self.refusals:
+            self.refusals -= 1
             raise StoreUnavailable("away")
         return super().settle(settlements)
 

@@ -107,6 +107,28 @@ def test_any_message_can_be_stored(message: str) -> None:
     assert len(encoded) <= 17 * 1024
 
 
+def test_an_error_that_cannot_be_turned_into_text_is_a_failure_like_any_other() -> None:
+    class Unspeakable(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def handler(payload: Any, context: JobContext) -> None:
+        raise Unspeakable
+
+    assert error_of(run(handler)).type == "Unspeakable"
+
+
+def test_progress_can_be_stored_whatever_it_says() -> None:
+    attempt = Attempt(a_row(), SETTINGS)
+    attempt.progress(float("nan"), "caf\udce9.csv\x00")
+
+    news = attempt.take_news()
+
+    assert news is not None
+    assert news.fraction == 0.0
+    assert news.message == "caf?.csv\ufffd"
+
+
 def test_only_the_latest_progress_is_told_and_once() -> None:
     attempt = Attempt(a_row(), SETTINGS)
     attempt.progress(0.1, "first")

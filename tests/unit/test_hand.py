@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import msgspec
+
 from chalicelib.executor import Attempt
 from chalicelib.hand import MOST_AHEAD, Hand
 from tests.unit.test_executor import SETTINGS
@@ -57,5 +59,20 @@ def test_an_attempt_is_held_until_its_outcome_is_recorded() -> None:
 
     assert hand.held() == [attempt]
     assert hand.room() == 1
-    hand.drop([attempt.job_id])
+    hand.drop([attempt.job])
     assert hand.is_empty
+
+
+def test_a_job_claimed_again_by_its_own_worker_is_held_twice_and_the_first_hears_of_it() -> None:
+    hand = Hand(4)
+    job = a_row(attempt=1)
+    first, second = Attempt(job, SETTINGS), Attempt(msgspec.structs.replace(job, attempt=2, crashes=1), SETTINGS)
+    hand.add([first])
+    hand.add([second])
+    assert (first.is_lost, second.is_lost) == (True, False)
+
+    hand.end(first, 0.1)
+    hand.drop([first.job])
+
+    assert hand.held() == [second]
+    assert hand.room() == 3
