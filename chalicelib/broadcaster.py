@@ -96,6 +96,11 @@ class Broadcaster:
         if generation == self._generation:
             return
         self._generation = generation
+        if generation is None:
+            # Redis has lost the registry. Whoever is still there would hear nothing: cut, they come back and are known again.
+            for outbox in self._outboxes.values():
+                outbox.overrun()
+            return
         current = self._connections.all()
         self._outboxes = {each.id: self._outbox(each) for each in current.values()}
 

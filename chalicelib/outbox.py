@@ -42,8 +42,13 @@ class Outbox:
         with self._lock:
             self._waiting += wanted
             self._event_id = event_id
-            if len(self._waiting) > MOST_WAITING:
-                self._waiting, self._is_overrun = [], True
+        if len(self._waiting) > MOST_WAITING:
+            self.overrun()
+
+    def overrun(self) -> None:
+        """Give up keeping this client up to date: it is cut at the next turn."""
+        with self._lock:
+            self._waiting, self._is_overrun = [], True
 
     @property
     def is_empty(self) -> bool:

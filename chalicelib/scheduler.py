@@ -25,6 +25,7 @@ from chalicelib.workers import Workers
 logger = logging.getLogger(__name__)
 
 PAYLOAD_BYTES = 256 * 1024
+TAG_BYTES = 4 * 1024  # all of a job's
 
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
@@ -102,6 +103,7 @@ class Scheduler:
         job_type = self._registry.get(submission.job_type)
         _check_payload(submission.payload)
         _check_time(submission.run_at)
+        _check_tags(submission.tags)
         job_type.decode(submission.payload)
         return NewJob(
             id=uuid7(),
@@ -131,6 +133,12 @@ def _check_payload(payload: msgspec.Raw) -> None:
 
 
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # not the end of an escaped backslash
+
+
+def _check_tags(tags: Sequence[str]) -> None:
+    """Together small enough for any job to fit into one frame."""
+    if sum(len(tag.encode()) for tag in tags) > TAG_BYTES:
+        raise InvalidInput(f"more than {TAG_BYTES:,} bytes of tags", "$.tags")
 
 
 def _check_time(run_at: datetime | None) -> None:

@@ -131,6 +131,7 @@ def test_every_option_of_a_submit_is_kept(api: Api) -> None:
         ({"job_type": "echo", "timeout_seconds": 0}, 422, "invalid_input", "$.timeout_seconds"),
         ({"job_type": "echo", "delay_seconds": -1}, 422, "invalid_input", "$.delay_seconds"),
         ({"job_type": "echo", "tags": ["a"] * 51}, 422, "invalid_input", "$.tags"),
+        ({"job_type": "echo", "tags": ["é" * 100] * 21}, 422, "invalid_input", "$.tags"),
         ({"job_type": "echo", "tags": ["a\u0000"]}, 422, "invalid_input", "$.tags[0]"),
         ({"job_type": "echo", "payload": "a\u0000b"}, 422, "invalid_input", "$.payload"),
         (b'{"job_type":"echo","payload":"\\ud800"}', 400, "malformed_json", None),

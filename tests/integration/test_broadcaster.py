@@ -276,6 +276,17 @@ def test_a_registry_that_was_lost_and_begun_anew_is_read_again(
         eventually(lambda: gateway.sent["after"])
 
 
+def test_clients_that_redis_has_forgotten_are_cut_so_that_they_come_back(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("forgotten", "api", "stage")
+    with broadcasting():
+        world.submit()
+        eventually(lambda: gateway.sent["forgotten"])
+        world.cache.flushall()
+        eventually(lambda: gateway.cut_off == ["forgotten"])
+
+
 def test_a_client_too_far_behind_is_cut(
     world: World,
     connections: Connections,

@@ -18,9 +18,10 @@ def test_a_frame_of_the_largest_job_fits() -> None:
         status=JobStatus.COMPLETED,
         payload=largest,
         result=largest,
-        error="é" * 2_000,
-        tags=["ü" * 100] * 50,
-        progress=msgspec.Raw(msgspec.json.encode({"fraction": 1, "message": "é" * 500})),
+        error="\x01" * 2_000,
+        tags=["é" * 41] * 50,
+        progress=msgspec.Raw(msgspec.json.encode({"fraction": 1, "message": "\x01" * 500})),
+        worker_id="h" * 255,
         queue="q" * 100,
         job_type="t" * 100,
     )
