@@ -103,10 +103,10 @@ class Worker:
             found, next_due = self._look(room, turn, budget) if room else (NOTHING, LOOK_AGAIN)
             attempts += len(found.jobs)
             turn += 1
-            if found.jobs or found.misfits:
+            if found.jobs:
                 continue
             if found.taken:
-                # All of it was stale, or Redis's clock is ahead of Postgres's. There may be more behind it, but no haste.
+                # All of it was stale, or too long for us, or not yet due by Postgres's clock. There may be more behind it.
                 self._stopping.wait(BREATH_SECONDS)
                 continue
             if budget.until_empty and self._hand.is_empty and next_due > LINGER:
