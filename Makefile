@@ -67,6 +67,7 @@ $(VENV)/tests: $(VENV)/local tests/requirements.txt
 	@touch $@
 
 $(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there: try make up PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: try make up PYTHON=python3.12"; exit 1; }
+	  { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version): try make up PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)

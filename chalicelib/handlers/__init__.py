@@ -1,4 +1,4 @@
-"""All job types: importing this package registers them. A new module of handlers is added to the list below."""
+"""All job types: importing this package registers them. A new module of handlers is added to the import and to ``__all__``."""
 
 from chalicelib.handlers import csv_summary, examples, http_request
 from chalicelib.handlers.registry import registry

@@ -22,12 +22,22 @@ from infra.local.supervisor import Supervisor
 from infra.local.up import Up
 
 # a person may have named a directory that holds more than the stack
-OURS = {"postgres", "valkey", "aws", "logs", "ports.json", "stack.json", "stamps.json", "supervisor.conf"}
+OURS = {
+    "postgres",
+    "valkey",
+    "aws",
+    "logs",
+    "ports.json",
+    "stack.json",
+    "stamps.json",
+    "supervisor.conf",
+    "deploy.turn",
+    "dashboard.turn",
+}
 
 
 def main() -> int:
     _forget_own_account()
-    stack = find_stack(os.environ)
     commands = {
         "up": up,
         "down": down,
@@ -37,7 +47,7 @@ def main() -> int:
         "stop-worker": stop_worker,
     }
     try:
-        commands[sys.argv[1]](stack)
+        commands[sys.argv[1]](find_stack(os.environ))
     except StepFailed as failure:
         explain(failure)
         return 1
@@ -77,6 +87,8 @@ def reset(stack: Stack) -> None:
             for path in stack.directory.iterdir():
                 if path.name in OURS:
                     _remove(path)
+        if {path.name for path in stack.directory.iterdir()} <= {"lock", ".gitignore"}:
+            shutil.rmtree(stack.directory)
 
 
 def stop_worker(stack: Stack) -> None:
@@ -100,10 +112,13 @@ def status(stack: Stack) -> None:
 
 
 def logs(stack: Stack) -> None:
-    """Follow all logs until interrupted."""
+    """Follow what runs until interrupted; where nothing runs, show how it ended."""
     files = [str(file) for file in sorted((stack.directory / "logs").glob("*.log"))]
+    runs = Supervisor(stack).is_running()
     with contextlib.suppress(KeyboardInterrupt):
-        subprocess.run(["tail", "-n", "20", "-F", *files])
+        subprocess.run(["tail", "-n", "20", *(["-F"] if runs else []), *files])
+    if not runs:
+        console.say("Nothing runs. Start it with `make up`.")
 
 
 def _remove(path: Path) -> None:
@@ -125,10 +140,20 @@ def _stop(stack: Stack) -> None:
     end_strays(stack)
 
 
+def _make(directory: Path) -> None:
+    """A stack's directory, wherever it is, is nothing that git or a formatter should look into."""
+    try:
+        if not directory.exists():
+            directory.mkdir(parents=True)
+            (directory / ".gitignore").write_text("*\n")
+    except OSError as error:
+        raise StepFailed(f"Cannot write to {directory}: {error.strerror}.", "Choose another STACK_DIR.") from error
+
+
 @contextlib.contextmanager
 def _alone(stack: Stack) -> Iterator[None]:
     """Two commands at once wait for each other."""
-    stack.directory.mkdir(parents=True, exist_ok=True)
+    _make(stack.directory)
     with (stack.directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

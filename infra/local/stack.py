@@ -13,6 +13,7 @@ from pathlib import Path
 
 from infra.local.ports import LOOPBACK, first_free
 from infra.local.postgres import Postgres
+from infra.local.steps import StepFailed
 from infra.local.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,9 +105,9 @@ class Stack:
 def find_stack(environ: Mapping[str, str]) -> Stack:
     """The stack the environment names, with the ports it has or would get."""
     directory = (ROOT / (environ.get("STACK_DIR") or ".local")).resolve()
-    remembered = _remembered(directory)
+    known = remembered(directory)
     ports = {
-        field: _choose(environ.get(setting, ""), remembered.get(field), default, may_move=may_move)
+        field: _choose(setting, environ.get(setting, ""), known.get(field), default, may_move=may_move)
         for setting, (field, default, may_move) in _CHOICES.items()
     }
     return Stack(directory=directory, ports=Ports(**ports))
@@ -122,15 +123,22 @@ def setting_of(field: str) -> str:
     return next(setting for setting, choice in _CHOICES.items() if choice[0] == field)
 
 
-def _choose(asked: str, remembered: int | None, default: int, *, may_move: bool) -> int:
+def _choose(setting: str, asked: str, known: int | None, default: int, *, may_move: bool) -> int:
     if asked:
-        return int(asked)
-    if remembered is not None:
-        return remembered
+        return _port(setting, asked)
+    if known is not None:
+        return known
     return first_free(default) if may_move else default
 
 
-def _remembered(directory: Path) -> dict[str, int]:
+def _port(setting: str, asked: str) -> int:
+    if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:6]) <= 65535):
+        raise StepFailed(f"{setting} must be a number from 1 to 65535, not {asked}.", f"Try: make up {setting}=8100")
+    return int(asked)
+
+
+def remembered(directory: Path) -> dict[str, int]:
+    """The ports that a stack had the last time, by field."""
     if not _file(directory).exists():
         return {}
     ports: dict[str, int] = json.loads(_file(directory).read_text())

@@ -46,12 +46,13 @@ def step(name: str) -> Iterator[Step]:
 
 def explain(failure: StepFailed) -> None:
     """The problem, the end of its log, and the way out."""
-    console.complain(f"\n{failure}\n")
+    console.complain(f"\n{failure}")
     if failure.log is not None and failure.log.exists():
-        console.complain(f"The last lines of {failure.log}:")
+        console.complain(f"\nThe last lines of {failure.log}:")
         for line in tail(failure.log):
             console.complain(f"  {line}")
-    console.complain(f"\n{failure.advice}")
+        console.complain("")
+    console.complain(failure.advice)
 
 
 def tail(log: Path) -> list[str]:

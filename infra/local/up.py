@@ -11,7 +11,7 @@ from infra.local.changes import Stamps
 from infra.local.ports import first_free, is_free
 from infra.local.programs import base_environment
 from infra.local.shell import run
-from infra.local.stack import ROOT, Ports, Stack, remember, setting_of
+from infra.local.stack import ROOT, Ports, Stack, remember, remembered, setting_of
 from infra.local.steps import StepFailed, step
 from infra.local.strays import end_strays, owner_of
 from infra.local.supervisor import Supervisor
@@ -50,6 +50,7 @@ class Up:
             if not now.skipped:
                 end_strays(self.stack)
             self._move_busy_ports()
+            self._check_new_ports()
             remember(self.stack)
             self.stack.postgres.prepare()
             self.stack.valkey.prepare()
@@ -65,6 +66,14 @@ class Up:
                 ports: Ports = dataclasses.replace(self.stack.ports, **{name: first_free(port)})
                 self.stack = dataclasses.replace(self.stack, ports=ports)
                 self._supervisor = Supervisor(self.stack)
+
+    def _check_new_ports(self) -> None:
+        """Before anything is stopped for the sake of a port that is not to be had."""
+        serves = self._supervisor.is_running() and self._supervisor.is_up("emulator")
+        known = remembered(self.stack.directory)
+        for field in LISTENERS["emulator"]:
+            if not serves or known.get(field) != getattr(self.stack.ports, field):
+                self._check_free("emulator", field)
 
     def _databases(self) -> None:
         with step("postgres 18") as now:
@@ -94,7 +103,7 @@ class Up:
         port = getattr(self.stack.ports, field)
         if not is_free(port):
             advice = f"Choose another one: make up {setting_of(field)}={first_free(port + 1)}"
-            raise StepFailed(f"Port {port}, which {name} needs, is taken by {_tenant(port)}.", advice)
+            raise StepFailed(f"Port {port}, which the {name} needs, is taken by {_tenant(port)}.", advice)
 
     def _migrate(self) -> None:
         with step("migrations"):

@@ -14,7 +14,6 @@ from tests.e2e.conftest import RunningStack
 pytestmark = pytest.mark.timeout(400)
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-EXAMPLE_ID = "01a20a21-9f5b-76e0-8fda-cd7a8388a0b2"
 
 
 def commands() -> list[str]:
@@ -27,8 +26,8 @@ def shown() -> list[dict[str, object]]:
     return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL)]
 
 
-def run(stack: RunningStack, command: str, job_id: str = EXAMPLE_ID) -> object:
-    there = command.replace("http://localhost:8000", stack.url).replace(EXAMPLE_ID, job_id)
+def run(stack: RunningStack, command: str, job_id: str = "") -> object:
+    there = command.replace("http://localhost:8000", stack.url).replace("<id>", job_id)
     said = subprocess.run(["bash", "-c", f"{there} --silent"], text=True, capture_output=True, check=True, timeout=30)
     return json.loads(said.stdout)
 

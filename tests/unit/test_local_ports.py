@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
+
+import pytest
 
 from infra.local import ports
 from infra.local.stack import ROOT, find_stack, remember, setting_of
+from infra.local.steps import StepFailed
 
 
 def test_a_port_somebody_listens_on_is_not_free() -> None:
@@ -46,3 +50,9 @@ def test_the_websocket_endpoint_is_a_template(tmp_path: object) -> None:
     template = stack.settings()["WEBSOCKET_ENDPOINT"]
 
     assert template.format(api_id="a", stage="api") == "http://127.0.0.1:4600/_aws/execute-api/a/api"
+
+
+@pytest.mark.parametrize("nonsense", ["80000", "0", "-1", "abc", "8000.0", "\u0663", "9" * 5000])
+def test_a_port_that_is_none_is_refused_by_the_name_of_its_setting(tmp_path: Path, nonsense: str) -> None:
+    with pytest.raises(StepFailed, match="PORT must be a number from 1 to 65535"):
+        find_stack({"STACK_DIR": str(tmp_path), "PORT": nonsense})
