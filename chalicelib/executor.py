@@ -15,7 +15,7 @@ import msgspec
 
 from chalicelib.errors import GiveUp, InvalidPayload, LeaseLost, TooLarge, UnknownJobType
 from chalicelib.handlers.registry import JobType, Registry
-from chalicelib.jobs import AttemptError, Completed, Failed, Job, Outcome, Progress, Retry
+from chalicelib.jobs import AttemptError, Completed, Failed, Job, Outcome, Progress, Released, Retry
 from chalicelib.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -95,6 +95,8 @@ class Executor:
             return Completed(_encoded(job_type.run(payload, attempt)))
         except (GiveUp, TooLarge) as error:
             return Failed(_described(error))
+        except LeaseLost:
+            return Released()  # the handler stopped because it was told to
         except BaseException as error:
             logger.warning(
                 "attempt failed", extra={"job_id": str(attempt.job_id), "attempt": attempt.attempt}, exc_info=True

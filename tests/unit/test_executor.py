@@ -10,7 +10,7 @@ import pytest
 from chalicelib.errors import GiveUp, UnknownJobType
 from chalicelib.executor import RESULT_BYTES, Attempt, Executor
 from chalicelib.handlers.registry import JobContext, Registry, job
-from chalicelib.jobs import AttemptError, Completed, Failed, Outcome, Retry
+from chalicelib.jobs import AttemptError, Completed, Failed, Outcome, Released, Retry
 from chalicelib.settings import Settings
 from tests.unit.test_jobs import a_row
 
@@ -105,6 +105,15 @@ def test_any_message_can_be_stored(message: str) -> None:
 
     assert b"\\u0000" not in encoded
     assert len(encoded) <= 17 * 1024
+
+
+def test_a_handler_that_stops_because_its_lease_is_lost_has_not_failed() -> None:
+    def handler(payload: Any, context: JobContext) -> None:
+        assert isinstance(context, Attempt)
+        context.lose()
+        context.check_cancelled()
+
+    assert run(handler) == Released()
 
 
 def test_an_error_that_cannot_be_turned_into_text_is_a_failure_like_any_other() -> None:
