@@ -5,7 +5,6 @@ Batches bound their ids, so that Postgres touches only the partitions that hold 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, LiteralString
@@ -15,18 +14,14 @@ import msgspec
 
 from chalicelib.errors import JobNotFound
 from chalicelib.jobs import (
-    AttemptError,
-    Completed,
-    Failed,
     Job,
     JobStatus,
     NewJob,
     Progress,
-    Released,
-    Retry,
     Settlement,
 )
 from chalicelib.store.database import Database, Row
+from chalicelib.store.settlements import columns, json_text
 
 MAX_CRASHES = 3  # a job whose worker died this often is taken to be what kills them
 KEPT_ERRORS = 25
@@ -81,8 +76,8 @@ class JobStore:
                 "timeouts": [job.timeout_seconds for job in jobs],
                 "run_ats": [job.run_at for job in jobs],
                 "delays": [job.delay for job in jobs],
-                "tags": [_text(msgspec.json.encode(job.tags)) for job in jobs],
-                "payloads": [_text(job.payload) for job in jobs],
+                "tags": [json_text(msgspec.json.encode(job.tags)) for job in jobs],
+                "payloads": [json_text(job.payload) for job in jobs],
             },
         )
 
@@ -159,7 +154,7 @@ class JobStore:
             RETURNING """
             + _JOB
             + ", job.payload, job.result, NULL",
-            _arrays(settlements),
+            {**_bounded([each.job.id for each in settlements]), **columns(settlements), "kept": KEPT_ERRORS},
         )
 
     def renew(self, jobs: Sequence[Job], lease: timedelta) -> list[Job]:
@@ -193,7 +188,7 @@ class JobStore:
             {
                 **_bounded([job.id for job, _ in reports]),
                 "attempts": [job.attempt for job, _ in reports],
-                "progress": [_text(msgspec.json.encode(progress)) for _, progress in reports],
+                "progress": [json_text(msgspec.json.encode(progress)) for _, progress in reports],
             },
         )
 
@@ -270,42 +265,3 @@ def _index_hints(status: JobStatus | None) -> dict[str, object]:
         "unfinished": status in {JobStatus.BLOCKED, JobStatus.QUEUED, JobStatus.RUNNING},
         "ended_badly": status if status in {JobStatus.FAILED, JobStatus.CANCELLED} else None,
     }
-
-
-def _arrays(settlements: Sequence[Settlement]) -> dict[str, object]:
-    columns = [_columns(settlement) for settlement in settlements]
-    return {
-        **_bounded([settlement.job.id for settlement in settlements]),
-        "attempts": [settlement.job.attempt for settlement in settlements],
-        "statuses": [status for status, _, _, _ in columns],
-        "delays": [delay for _, delay, _, _ in columns],
-        "results": [result for _, _, result, _ in columns],
-        "errors": [error for _, _, _, error in columns],
-        "kept": KEPT_ERRORS,
-    }
-
-
-def _columns(settlement: Settlement) -> tuple[str, timedelta, str | None, str | None]:
-    """status, delay, result and error, as ``settle`` wants them."""
-    match settlement.outcome:
-        case Completed(result):
-            return JobStatus.COMPLETED, timedelta(0), _text(result), None
-        case Retry(error, delay):
-            return JobStatus.QUEUED, delay, None, _error(error)
-        case Failed(error):
-            return JobStatus.FAILED, timedelta(0), None, _error(error)
-        case Released():
-            return JobStatus.QUEUED, timedelta(0), None, None
-
-
-def _error(error: AttemptError) -> str:
-    return _text(msgspec.json.encode(error))
-
-
-def _text(encoded: bytes | msgspec.Raw) -> str:
-    """JSON for Postgres, whose text cannot hold NUL: it becomes the replacement character."""
-    text = bytes(encoded).decode()
-    return _ESCAPED_NUL.sub(r"\1\\ufffd", text) if r"\u0000" in text else text
-
-
-_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # not the end of an escaped backslash
