@@ -10,7 +10,7 @@ Rules, pure:
     logs           one JSON object a line
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
-    store/         Postgres, one module a noun: database, jobs, partitions, migrations
+    store/         Postgres, one module a noun: database, jobs, settlements, partitions, migrations
     queues         Redis: when to look at which job
     workers        Redis: who is alive, and the bell
     connections    Redis: who watches what
