@@ -45,7 +45,7 @@ CREATE TABLE jobs (
 -- Catches ids from days that nobody made a partition for; maintenance keeps it empty by making them ahead.
 CREATE TABLE jobs_default PARTITION OF jobs DEFAULT WITH (fillfactor = 80);
 
--- Rebuild and sweep read what is unfinished, lists show one queue's. finished_at stays NULL through a claim, which so stays HOT.
+-- Lists of one queue's unfinished jobs. finished_at stays NULL through a claim, which so stays HOT.
 CREATE INDEX jobs_unfinished ON jobs (queue, id) WHERE finished_at IS NULL;
 
 -- Lists of what failed or was cancelled: few rows among many.

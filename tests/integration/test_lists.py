@@ -131,7 +131,7 @@ def test_a_settle_touches_only_the_days_of_its_jobs_and_finds_rows_by_id(
     assert "pkey" in plan
 
 
-def test_a_claim_and_its_settle_find_rows_by_id(busy: None, world: World, explained: list[str]) -> None:
+def test_a_claim_finds_rows_by_id(busy: None, world: World, explained: list[str]) -> None:
     job = insert(world.store)
     explained.clear()
 

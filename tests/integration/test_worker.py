@@ -17,6 +17,7 @@ from chalicelib.executor import Attempt
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, job
 from chalicelib.jobs import LEASE, Completed, Job, JobStatus, Settlement
+from chalicelib.queues import member
 from chalicelib.settler import Settler
 from chalicelib.store.jobs import JobStore
 from chalicelib.worker import Budget
@@ -316,6 +317,8 @@ def test_a_long_job_keeps_its_lease_and_reports_progress(world: World, conn: psy
     assert running.lease_expires_at is not None
     assert renewed.lease_expires_at > running.lease_expires_at
     assert msgspec.json.decode(renewed.progress or b"")["message"] == "a quarter"
+    told = world.cache.zscore("{q:default}:leased", member(running))
+    assert told == int(renewed.lease_expires_at.timestamp() * 1000)
 
 
 def test_a_handler_whose_lease_is_lost_hears_of_it(world: World, expire_lease: Callable[[Job], None]) -> None:
