@@ -10,7 +10,7 @@ Rules, pure:
     logs           one JSON object a line
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
-    store/         Postgres, one module a noun: database, jobs, settlements, partitions, migrations
+    store/         Postgres, one module a noun: database, jobs, attempts, partitions, migrations, and how rows travel
     queues         Redis: when to look at which job
     workers        Redis: who is alive, and the bell
     connections    Redis: who watches what
@@ -20,21 +20,28 @@ Adapters, one outside service each:
     waker          start the worker function
 Use cases:
     handlers/      the registry, and one module per family of job types
-    scheduler      submit, get, list
+    scheduler      submit, get, list, cancel, revive
     readiness      whether jobs can be taken now
+    attempt        one attempt in a worker's hands, and how it is stopped
     executor       run one attempt to its outcome
+    children       child processes for isolated handlers
+    announcer      tell watchers, when there are any
+    slots          where handlers run: threads, an event loop
     hand           what a worker holds, and how much more to fetch
     fetcher        take and claim
     settler        record outcomes
     leases         renew leases, record progress, show life
+    timekeeper     stop what runs too long
     threads        helper threads that must not die unnoticed
     worker         take, claim, run, settle, until told to stop
     outbox         events on their way to one connection
     broadcaster    events to connections
     maintenance    rebuild, sweep, partitions
     engine         a worker with broadcaster and maintenance beside it
+    processes      several workers side by side
 Edges:
     wire           JSON in, JSON out, errors to problem details
+    child          python -m chalicelib.child
     resources      the only place clients are made and joined
     cli            python -m chalicelib.cli
 """

@@ -8,14 +8,20 @@ SchedulerError
 ├─ MalformedJson         the body is not JSON
 ├─ TooLarge              the caller sent more than we keep
 ├─ JobNotFound           no job has this id
-├─ LeaseLost             another worker owns the job now
+├─ IllegalMove           the job's status does not allow this move
 ├─ ConnectionGone        the WebSocket client has left
 ├─ GatewayUnavailable    a frame could not be sent in time
 ├─ StoreUnavailable      Postgres cannot be reached now
 ├─ QueueUnavailable      Redis cannot be reached now
 ├─ WorkerUnreachable     the worker function could not be invoked
 ├─ MissingSettings       the environment lacks what we need to start
-└─ GiveUp                a handler says: no further attempt will help
+├─ GiveUp                a handler says: no further attempt will help
+├─ RetryLater            a handler says: not now, and nobody's fault
+├─ TimedOut              an attempt ran longer than its job may
+└─ HandlerProcessDied    the child process of an isolated handler ended without an outcome
+
+AttemptStopped           what a handler meets when its attempt was ended from outside. Not an Exception: ``except Exception``
+                         in a handler must not swallow it
 
 ``wire.STATUS_CODES`` maps what a client can cause to HTTP. The rest never leave the worker.
 """
@@ -23,6 +29,7 @@ SchedulerError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 
@@ -93,13 +100,13 @@ class JobNotFound(SchedulerError):
         super().__init__(f"no job {job_id}")
 
 
-class LeaseLost(SchedulerError):
-    """The attempt is over for us: another worker owns the job, or it was ended."""
+class IllegalMove(SchedulerError):
+    """The job exists, but is not in a status that this move may start from."""
 
-    code = "lease_lost"
+    code = "illegal_move"
 
-    def __init__(self, job_id: UUID, attempt: int) -> None:
-        super().__init__(f"attempt {attempt} of job {job_id} is no longer ours")
+    def __init__(self, job_id: UUID, move: str, status: str) -> None:
+        super().__init__(f"cannot {move} job {job_id}: it is {status}")
 
 
 class ConnectionGone(SchedulerError):
@@ -148,3 +155,42 @@ class GiveUp(SchedulerError):
     """Raised by a handler: fail the job now, whatever attempts are left."""
 
     code = "gave_up"
+
+
+class RetryLater(SchedulerError):
+    """Raised by a handler: try again after a while (a timedelta, or seconds). Costs no attempt of those promised."""
+
+    code = "retry_later"
+
+    def __init__(self, after: timedelta | float) -> None:
+        self.after = after if isinstance(after, timedelta) else timedelta(seconds=after)
+        super().__init__(f"again in {self.after}")
+
+
+class TimedOut(SchedulerError):
+    """The attempt ran longer than its job's timeout."""
+
+    code = "timed_out"
+
+    def __init__(self, timeout: timedelta) -> None:
+        super().__init__(f"ran longer than its timeout of {timeout.total_seconds():g} s")
+
+
+class HandlerProcessDied(SchedulerError):
+    """The child process ended by itself: a crash in native code, the out-of-memory killer, ``os._exit``."""
+
+    code = "handler_process_died"
+
+    def __init__(self, exit_status: int) -> None:
+        how = f"by signal {-exit_status}" if exit_status < 0 else f"with status {exit_status}"
+        super().__init__(f"the handler's process ended {how}")
+
+
+class AttemptStopped(BaseException):
+    """Raised in a handler whose attempt timed out, was cancelled, lost its lease, or must go because its worker goes.
+
+    Clean up and let it pass: whatever the handler returns or raises from here on is ignored.
+    """
+
+    def __init__(self, reason: str = "stopped") -> None:
+        super().__init__(reason)

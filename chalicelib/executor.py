@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
-import threading
-import time
 import traceback
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
-from chalicelib.errors import GiveUp, InvalidPayload, LeaseLost, TooLarge, UnknownJobType
+from chalicelib.attempt import Attempt, StopReason
+from chalicelib.backoff import Backoff
+from chalicelib.errors import AttemptStopped, GiveUp, InvalidPayload, RetryLater, TimedOut, TooLarge, UnknownJobType
 from chalicelib.handlers.registry import JobType, Registry
-from chalicelib.jobs import AttemptError, Completed, Failed, Job, Outcome, Progress, Released, Retry
-from chalicelib.settings import Settings
+from chalicelib.jobs import (
+    AttemptError,
+    Cancelled,
+    ClaimedJob,
+    Completed,
+    Failed,
+    Outcome,
+    Postponed,
+    Released,
+    Retry,
+    storable_text,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,88 +35,81 @@ MESSAGE_CHARACTERS = 2_000
 TRACEBACK_CHARACTERS = 14_000  # with the message, an error stays below 16 KB of mostly ASCII
 
 
-class Attempt:
-    """One attempt in a worker's hands: the handler's context, and what the keeper of leases needs."""
-
-    def __init__(self, job: Job, settings: Settings) -> None:
-        self.job = job
-        self.settings = settings
-        self.held_since = time.monotonic()  # or since the lease was last renewed
-        self._lost = threading.Event()
-        self._news: Progress | None = None
-
-    @property
-    def job_id(self) -> UUID:
-        return self.job.id
-
-    @property
-    def attempt(self) -> int:
-        return self.job.attempt
-
-    @property
-    def deadline(self) -> datetime:
-        return (self.job.started_at or datetime.now(UTC)) + self.job.timeout
-
-    @property
-    def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        return logging.LoggerAdapter(_handler_logger, {"job_id": str(self.job.id), "attempt": self.job.attempt})
-
-    def progress(self, fraction: float, message: str = "") -> None:
-        self._news = Progress(min(1.0, max(0.0, float(fraction))), _storable(message[:500]))
-
-    def check_cancelled(self) -> None:
-        if self.is_lost:
-            raise LeaseLost(self.job.id, self.job.attempt)
-
-    @property
-    def is_lost(self) -> bool:
-        return self._lost.is_set()
-
-    def lose(self) -> None:
-        """The lease is gone: the handler hears of it at its next check, and its outcome will be refused."""
-        self._lost.set()
-
-    def take_news(self) -> Progress | None:
-        """Progress since the last call."""
-        news, self._news = self._news, None
-        return news
-
-
-_handler_logger = logging.getLogger("chalicelib.handlers")
+RunApart = Callable[[Attempt, JobType], Outcome]  # in a process of its own; raises when that ends without an outcome
 
 
 class Executor:
-    """Finds the handler, runs it, and says how it ended."""
+    """Finds the handler, runs it, and says how it ended. Never raises: a handler's failure is data."""
 
-    def __init__(self, registry: Registry, rng: random.Random) -> None:
+    def __init__(self, registry: Registry, rng: random.Random, run_apart: RunApart | None = None) -> None:
         self._registry = registry
         self._rng = rng
+        self._run_apart = run_apart
 
     def run(self, attempt: Attempt) -> Outcome:
-        """Never raises: a handler's failure is data."""
+        """On this thread, or in a child process that this thread waits for."""
         try:
+            attempt.check_cancelled()
             job_type = self._registry.get(attempt.job.job_type)
-            return self._call(job_type, job_type.decode(attempt.job.payload or b"null"), attempt)
-        except (UnknownJobType, InvalidPayload) as error:
-            return Failed(_described(error))
-
-    def _call(self, job_type: JobType, payload: Any, attempt: Attempt) -> Outcome:
-        try:
-            return Completed(_encoded(job_type.run(payload, attempt)))
-        except (GiveUp, TooLarge) as error:
-            return Failed(_described(error))
-        except LeaseLost:
-            return Released()  # the handler stopped because it was told to
+            if job_type.isolation == "process" and self._run_apart is not None:
+                outcome = self._run_apart(attempt, job_type)
+            else:
+                outcome = Completed(_encoded(_called(job_type, attempt)))
         except BaseException as error:
-            logger.warning(
-                "attempt failed", extra={"job_id": str(attempt.job_id), "attempt": attempt.attempt}, exc_info=True
-            )
-            return self._after_failure(job_type, attempt.job, _described(error))
+            return self.ended(attempt, error)
+        return outcome if attempt.reason is None else self.stopped(attempt)
 
-    def _after_failure(self, job_type: JobType, job: Job, error: AttemptError) -> Outcome:
+    async def run_async(self, attempt: Attempt) -> Outcome:
+        """On this thread's event loop."""
+        try:
+            attempt.check_cancelled()
+            job_type = self._registry.get(attempt.job.job_type)
+            outcome: Outcome = Completed(_encoded(await job_type.run(job_type.decode(attempt.job.payload), attempt)))
+        except BaseException as error:
+            return self.ended(attempt, error)
+        return outcome if attempt.reason is None else self.stopped(attempt)
+
+    def ended(self, attempt: Attempt, error: BaseException) -> Outcome:
+        """What an exception makes of an attempt: nothing, once it was stopped from outside."""
+        if attempt.reason is not None:
+            return self.stopped(attempt, error)
+        match error:
+            case RetryLater():
+                return Postponed(error.after)
+            case UnknownJobType() | InvalidPayload() | GiveUp() | TooLarge():
+                return Failed(_described(error))
+            case AttemptStopped():
+                return Released()  # raised by the handler itself, which nobody told to
+            case _:
+                logger.warning("attempt failed", extra=_about(attempt), exc_info=error)
+                return self._after_failure(attempt.job, _described(error))
+
+    def stopped(self, attempt: Attempt, error: BaseException | None = None) -> Outcome:
+        """How an attempt counts that was ended from outside, whatever its handler says. error: where it was met."""
+        match attempt.reason:
+            case StopReason.TIMED_OUT:
+                timed_out = TimedOut(attempt.job.timeout)
+                logger.warning("attempt timed out", extra=_about(attempt))
+                return self._after_failure(attempt.job, _described(timed_out, error))
+            case StopReason.CANCELLED:
+                return Cancelled()
+            case _:
+                return Released()
+
+    def _after_failure(self, job: ClaimedJob, error: AttemptError) -> Outcome:
         if not job.has_attempts_left:
             return Failed(error)
-        return Retry(error, job_type.backoff.delay(job.failures + 1, self._rng))
+        return Retry(error, self._backoff(job).delay(job.failures + 1, self._rng))
+
+    def _backoff(self, job: ClaimedJob) -> Backoff:
+        if job.backoff is not None:
+            return _backoffs.decode(job.backoff)
+        return self._registry.get(job.job_type).backoff
+
+
+def _called(job_type: JobType, attempt: Attempt) -> object:
+    result = job_type.run(job_type.decode(attempt.job.payload), attempt)
+    return asyncio.run(result) if job_type.is_async else result
 
 
 def _encoded(result: object) -> bytes:
@@ -116,11 +119,12 @@ def _encoded(result: object) -> bytes:
     return encoded
 
 
-def _described(error: BaseException) -> AttemptError:
+def _described(error: BaseException, met: BaseException | None = None) -> AttemptError:
+    """met: whose traceback to show, where it is not the error's own."""
     return AttemptError(
         type=type(error).__name__,
-        message=_storable(_message(error)[:MESSAGE_CHARACTERS]) or type(error).__name__,
-        traceback=_storable("".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]),
+        message=storable_text(_message(error)[:MESSAGE_CHARACTERS]) or type(error).__name__,
+        traceback=storable_text("".join(traceback.format_exception(met or error))[-TRACEBACK_CHARACTERS:]),
     )
 
 
@@ -129,6 +133,8 @@ def _message(error: BaseException) -> str:
     return "".join(traceback.format_exception_only(error)).strip().partition(": ")[2]
 
 
-def _storable(text: str) -> str:
-    """Without lone surrogates, which are not text, and without NUL, which Postgres refuses."""
-    return text.encode(errors="replace").decode().replace("\x00", "\ufffd")
+_backoffs: msgspec.json.Decoder[Backoff] = msgspec.json.Decoder(Backoff)
+
+
+def _about(attempt: Attempt) -> dict[str, Any]:
+    return {"job_id": str(attempt.job_id), "attempt": attempt.attempt}

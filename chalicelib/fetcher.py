@@ -9,12 +9,13 @@ from uuid import UUID
 
 import msgspec
 
+from chalicelib.announcer import Announcer
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
-from chalicelib.jobs import LEASE, Job, JobStatus
+from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus
 from chalicelib.queues import Queues
-from chalicelib.redis_link import Batch, RedisLink
+from chalicelib.redis_link import Batch
+from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.jobs import JobStore
-from chalicelib.stream import EventStream
 
 logger = logging.getLogger(__name__)
 
@@ -22,69 +23,84 @@ logger = logging.getLogger(__name__)
 class Fetched(msgspec.Struct, frozen=True):
     """What one look brought."""
 
-    jobs: list[Job]
+    jobs: list[ClaimedJob]
     next_due: timedelta | None  # from now; None: no telling
-    taken: int = 0  # ids from Redis: where there were some, there may be more
-    misfits: list[Job] = []  # due, but they may run longer than we have
+    taken: dict[str, list[UUID]] = {}  # ids from Redis by queue: where there were some, there may be more
+    was_told: bool = False  # watchers know already
 
 
 class Fetcher:
-    """One look at the queues."""
+    """One look at the queues, in two steps: ``fetch``, then, while the jobs run, ``follow_up``."""
 
     def __init__(
-        self, *, store: JobStore, redis_link: RedisLink, queues: Queues, stream: EventStream, worker_id: str
+        self, *, attempts: AttemptStore, store: JobStore, queues: Queues, announcer: Announcer, worker_id: str
     ) -> None:
+        self._attempts = attempts
         self._store = store
-        self._redis_link = redis_link
         self._queues = queues
-        self._stream = stream
+        self._announcer = announcer
         self._worker_id = worker_id
+        self._in_doubt: list[UUID] = []
 
     def fetch(self, queues: Sequence[str], limit: int, fits: timedelta) -> Fetched:
-        """Up to ``limit`` jobs, now RUNNING and ours. Raises QueueUnavailable or StoreUnavailable: what was taken comes back
-        when its lease in Redis is over."""
+        """Up to ``limit`` jobs, now RUNNING and ours. Raises QueueUnavailable or StoreUnavailable: what was taken is put back
+        at the next call, or comes back when its lease in Redis is over."""
+        self._give_back_doubtful()
         taken = self._queues.take(queues, limit, LEASE)
         ids = [job_id for ids in taken.ids.values() for job_id in ids]
         if not ids:
             return Fetched([], taken.next_due)
-        jobs = self._store.claim(ids, self._worker_id, LEASE, fits)
-        misfits = self._tell(taken.ids, jobs, fits)
-        return Fetched(jobs, taken.next_due, len(ids), misfits)
+        self._in_doubt = ids
+        jobs = self._attempts.claim(ids, self._worker_id, LEASE, fits)
+        self._in_doubt = []
+        self._announcer.is_watched = taken.is_watched
+        return Fetched(jobs, taken.next_due, taken.ids, bool(jobs) and taken.is_watched and self._tell(jobs))
 
-    def _tell(self, taken: dict[str, list[UUID]], jobs: Sequence[Job], fits: timedelta) -> list[Job]:
-        """Announce what was claimed, and put Redis right about the rest. Never raises: the claimed jobs are ours by now."""
+    def follow_up(self, fetched: Fetched, fits: timedelta) -> list[Job]:
+        """Tell watchers, and put Redis right about what Postgres refused. Returns what was refused because it may run longer
+        than ``fits``. Never raises: the claimed jobs are ours, whoever else is away."""
         try:
-            if jobs:
-                self._announce(jobs)
-            return self._correct(taken, {job.id for job in jobs}, fits)
+            if fetched.jobs and not fetched.was_told:
+                self._tell(fetched.jobs)
+            return self._correct(fetched, fits)
         except (QueueUnavailable, StoreUnavailable) as error:
-            logger.warning("claimed, but nobody could be told", extra={"count": len(jobs), "reason": str(error)})
+            logger.warning("redis could not be put right", extra={"reason": str(error)})
             return []
 
     def put_back(self, jobs: Sequence[Job]) -> None:
         """Let others see jobs that we took and could not start."""
-        batch = self._redis_link.batch()
+        batch = self._announcer.batch()
         self._queues.sync(jobs, batch)
         batch.send()
 
-    def _announce(self, jobs: Sequence[Job]) -> None:
-        batch = self._redis_link.batch()
-        self._stream.append(jobs, batch)
-        batch.send()
+    def _give_back_doubtful(self) -> None:
+        """The answer to a claim was lost. What it claimed in our name nobody runs; without this, it would wait for its lease
+        to run out, and count as a crash."""
+        if self._in_doubt:
+            self._attempts.disown(self._in_doubt, self._worker_id)
+            self.put_back(self._store.find(self._in_doubt))
+            self._in_doubt = []
 
-    def _correct(self, taken: dict[str, list[UUID]], claimed: set[UUID], fits: timedelta) -> list[Job]:
-        """Put Redis right about what Postgres refused. Returns the due jobs among it: they did not fit."""
-        refused = [job_id for ids in taken.values() for job_id in ids if job_id not in claimed]
+    def _tell(self, jobs: Sequence[ClaimedJob]) -> bool:
+        """Returns True."""
+        try:
+            self._announcer.send(self._announcer.batch(), [job.id for job in jobs])
+        except (QueueUnavailable, StoreUnavailable) as error:
+            logger.warning("claimed, but nobody could be told", extra={"count": len(jobs), "reason": str(error)})
+        return True
+
+    def _correct(self, fetched: Fetched, fits: timedelta) -> list[Job]:
+        claimed = {job.id for job in fetched.jobs}
+        refused = [job_id for ids in fetched.taken.values() for job_id in ids if job_id not in claimed]
         if not refused:
             return []
-        buried = self._store.bury(refused)
+        buried = self._attempts.bury(refused)
         rows = self._store.find(refused)
         misfits = [row for row in rows if row.status is JobStatus.QUEUED and row.timeout > fits]
-        batch = self._redis_link.batch()
+        batch = self._announcer.batch()
         self._queues.sync([row for row in rows if row not in misfits], batch)
-        self._stream.append(buried, batch)
-        self._forget(taken, {*refused} - {row.id for row in rows}, batch)
-        batch.send()
+        self._forget(fetched.taken, {*refused} - {row.id for row in rows}, batch)
+        self._announcer.send(batch, buried)
         return misfits
 
     def _forget(self, taken: dict[str, list[UUID]], gone: set[UUID], batch: Batch) -> None:

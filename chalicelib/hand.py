@@ -3,67 +3,92 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable
 from uuid import UUID
 
-from chalicelib.executor import Attempt
-from chalicelib.jobs import Job
+from chalicelib.attempt import Attempt, StopReason
 
 AHEAD_SECONDS = 0.05  # work fetched in advance, so that tiny jobs flow and long ones stay for other workers
-MOST_AHEAD = 500
+MOST_AHEAD = 2_000
+BATCH = 1_000  # jobs a fetch: more would only keep the others waiting
 WEIGHT = 0.05  # of one run in the running mean: about the last twenty count
-
-Key = tuple[UUID, int]  # one job may be held twice: an attempt whose lease ran out, and the one that followed it
+NUDGES_SECONDS = 60.0  # how long a request to cancel waits for its job to be held
 
 
 class Hand:
-    """Counts and keeps attempts; knows how many more to fetch. Shared by all threads of a worker."""
+    """Counts and keeps attempts; knows how many more to fetch. Shared by all threads of a worker, without a lock: each
+    change is one call on a set or dict, which the interpreter does not interrupt."""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.changed = threading.Event()
-        self._running: dict[Key, Attempt] = {}
-        self._ended: dict[Key, Attempt] = {}
+        self._running: set[Attempt] = set()
+        self._ended: set[Attempt] = set()
+        self._nudges: dict[UUID, float] = {}
         self._mean_seconds = 1.0  # of a run; until we know better, fetch no more than can start at once
 
-    def add(self, attempts: list[Attempt]) -> None:
+    def add(self, attempts: Iterable[Attempt]) -> None:
         """Whoever still works on an earlier attempt of these jobs has lost it."""
         again = {attempt.job_id for attempt in attempts if attempt.job.crashes}
         for attempt in self.held() if again else []:
             if attempt.job_id in again:
-                attempt.lose()
-        self._running.update({_key(attempt.job): attempt for attempt in attempts})
+                attempt.stop(StopReason.LOST)
+        self._running.update(attempts)
+        for attempt in attempts if self._nudges else []:
+            if attempt.job_id in self._nudges:
+                attempt.stop(StopReason.CANCELLED)
 
-    def end(self, attempt: Attempt, seconds: float) -> None:
-        """The handler is done; its outcome is not recorded yet."""
-        self._ended[_key(attempt.job)] = attempt
-        self._running.pop(_key(attempt.job), None)
-        self._mean_seconds += WEIGHT * (seconds - self._mean_seconds)
+    def end(self, attempt: Attempt) -> bool:
+        """The handler is done; its outcome is not recorded yet. Returns False for what had ended before."""
+        self._ended.add(attempt)
+        try:
+            self._running.remove(attempt)
+        except KeyError:
+            self._ended.discard(attempt)
+            return False
+        if attempt.began_at:
+            self._mean_seconds += WEIGHT * (time.monotonic() - attempt.began_at - self._mean_seconds)
+        if not self.changed.is_set():
+            self.changed.set()
+        return True
+
+    def drop(self, attempts: Iterable[Attempt]) -> None:
+        """Recorded, or no longer ours."""
+        self._ended.difference_update(attempts)
         self.changed.set()
 
-    def drop(self, jobs: Sequence[Job]) -> None:
-        """Recorded, or no longer ours. jobs: as they were claimed."""
-        for job in jobs:
-            self._ended.pop(_key(job), None)
-        self.changed.set()
+    def cancel(self, job_id: UUID) -> None:
+        """Somebody asked for the job's end. It may be ours in a moment: claimed, and not in the hand yet."""
+        now = time.monotonic()
+        self._nudges = {each: at for each, at in self._nudges.items() if now - at < NUDGES_SECONDS} | {job_id: now}
+        for attempt in self.running():
+            if attempt.job_id == job_id:
+                attempt.stop(StopReason.CANCELLED)
 
     def running(self) -> list[Attempt]:
-        return [*self._running.values()]
+        """Those that run or wait to."""
+        return [*self._running]
 
     def held(self) -> list[Attempt]:
-        return [*self._running.values(), *self._ended.values()]
+        return [*self._running, *self._ended]
 
     def room(self) -> int:
-        """How many more jobs to fetch now: none while a good part of the last batch still waits."""
+        """How many more jobs to fetch now: none while a good part of what we would hold still waits."""
         ahead = min(MOST_AHEAD, int(AHEAD_SECONDS * self.slots / max(self._mean_seconds, 1e-6)))
         most = max(self.slots, ahead)
-        waiting_for_news = len(self._running) >= max(self.slots, most * 3 // 4)
-        return 0 if waiting_for_news else most - len(self._running)
+        is_full = len(self._running) >= max(self.slots, most * 3 // 4)
+        return 0 if is_full else min(BATCH, most - len(self._running))
+
+    def longest_wait(self) -> float:
+        """Seconds since the oldest attempt came that no handler has begun."""
+        waiting = [attempt.held_since for attempt in self.running() if not attempt.began_at]
+        return time.monotonic() - min(waiting) if waiting else 0.0
+
+    def expect_runs_of(self, seconds: float) -> None:
+        """Jobs turned out to be slower than the last ones: fetch fewer at once, without waiting for them to end."""
+        self._mean_seconds = max(self._mean_seconds, seconds)
 
     @property
     def is_empty(self) -> bool:
         return not self._running and not self._ended
-
-
-def _key(job: Job) -> Key:
-    return job.id, job.attempt

@@ -12,6 +12,8 @@ from uuid import UUID
 
 import msgspec
 
+from chalicelib.backoff import Backoff
+
 DEFAULT_QUEUE = "default"
 LEASE = timedelta(seconds=30)  # a killed worker's jobs run again within this time
 
@@ -40,7 +42,10 @@ COMPLETE = Move("complete", frozenset({JobStatus.RUNNING}), JobStatus.COMPLETED)
 RETRY = Move("retry", frozenset({JobStatus.RUNNING}), JobStatus.QUEUED)
 FAIL = Move("fail", frozenset({JobStatus.RUNNING}), JobStatus.FAILED)
 
-MOVES = (CLAIM, COMPLETE, RETRY, FAIL)
+CANCEL = Move("cancel", frozenset({JobStatus.BLOCKED, JobStatus.QUEUED, JobStatus.RUNNING}), JobStatus.CANCELLED)
+REVIVE = Move("revive", frozenset({JobStatus.FAILED, JobStatus.CANCELLED}), JobStatus.QUEUED)
+
+MOVES = (CLAIM, COMPLETE, RETRY, FAIL, CANCEL, REVIVE)
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +61,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     run_at: datetime | None = None
     delay: timedelta = timedelta(0)
     tags: list[str] = []
+    backoff: Backoff | None = None  # None: the job type's own
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -82,9 +88,30 @@ class Job(msgspec.Struct, frozen=True):
     tags: list[str]
     progress: msgspec.Raw | None
     error: str | None
+    cancel_requested_at: datetime | None
     payload: msgspec.Raw | None
     result: msgspec.Raw | None
     errors: msgspec.Raw | None
+
+    @property
+    def timeout(self) -> timedelta:
+        return timedelta(seconds=self.timeout_seconds)
+
+
+class ClaimedJob(msgspec.Struct, frozen=True):
+    """One attempt that is ours: what it takes to run it and to record how it ended, and no more."""
+
+    id: UUID
+    attempt: int
+    job_type: str
+    queue: str
+    priority: int
+    failures: int
+    max_attempts: int
+    crashes: int
+    timeout_seconds: float
+    backoff: msgspec.Raw | None
+    payload: msgspec.Raw
 
     @property
     def timeout(self) -> timedelta:
@@ -104,36 +131,46 @@ class AttemptError(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str = ""
 
 
-class Completed(msgspec.Struct, frozen=True):
+class Completed(msgspec.Struct, frozen=True, tag=True):
     """The handler returned. result: encoded JSON."""
 
     result: bytes
 
 
-class Retry(msgspec.Struct, frozen=True):
+class Retry(msgspec.Struct, frozen=True, tag=True):
     """The handler failed, and there is another attempt after ``delay``."""
 
     error: AttemptError
     delay: timedelta
 
 
-class Failed(msgspec.Struct, frozen=True):
+class Failed(msgspec.Struct, frozen=True, tag=True):
     """The handler failed for good."""
 
     error: AttemptError
 
 
-class Released(msgspec.Struct, frozen=True):
-    """The handler never started: the job goes back to its queue and no failure is counted."""
+class Postponed(msgspec.Struct, frozen=True, tag=True):
+    """The handler wants another attempt after ``delay``; no failure is counted."""
+
+    delay: timedelta
 
 
-Outcome = Completed | Retry | Failed | Released
+class Released(msgspec.Struct, frozen=True, tag=True):
+    """The attempt was given up by its worker: the job goes back to its queue and no failure is counted."""
+
+
+class Cancelled(msgspec.Struct, frozen=True, tag=True):
+    """Somebody asked for the end of it, and the handler has ended."""
+
+
+Outcome = Completed | Retry | Failed | Postponed | Released | Cancelled
 
 
 class Settlement(msgspec.Struct, frozen=True):
     """An outcome and the attempt it belongs to."""
 
-    job: Job
+    job: ClaimedJob
     outcome: Outcome
 
 
@@ -142,6 +179,11 @@ class Progress(msgspec.Struct, frozen=True):
 
     fraction: float
     message: str
+
+
+def storable_text(text: str) -> str:
+    """Without lone surrogates, which are not text, and without NUL, which Postgres refuses."""
+    return text.encode(errors="replace").decode().replace("\x00", "\ufffd")
 
 
 StatusLabel = Literal["SCHEDULED", "RETRYING"]

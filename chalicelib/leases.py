@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+from chalicelib.announcer import Announcer
+from chalicelib.attempt import Attempt, StopReason
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
-from chalicelib.executor import Attempt
 from chalicelib.hand import Hand
-from chalicelib.jobs import LEASE, Job
+from chalicelib.jobs import LEASE, ClaimedJob
 from chalicelib.queues import Queues
-from chalicelib.redis_link import RedisLink
-from chalicelib.store.jobs import JobStore
-from chalicelib.stream import EventStream
+from chalicelib.store.attempts import AttemptStore, Renewal
 
 logger = logging.getLogger(__name__)
 
@@ -31,18 +30,16 @@ class Keeper:
     def __init__(
         self,
         *,
-        store: JobStore,
-        redis_link: RedisLink,
+        attempts: AttemptStore,
         queues: Queues,
-        stream: EventStream,
+        announcer: Announcer,
         hand: Hand,
         show_life: Callable[[], None],
         say_goodbye: Callable[[], None],
     ) -> None:
-        self._store = store
-        self._redis_link = redis_link
+        self._attempts = attempts
         self._queues = queues
-        self._stream = stream
+        self._announcer = announcer
         self._hand = hand
         self._show_life = show_life
         self._say_goodbye = say_goodbye
@@ -72,22 +69,28 @@ class Keeper:
 
     def _renew(self, attempts: list[Attempt]) -> None:
         asked_at = time.monotonic()
-        renewed = {job.id: job for job in self._store.renew([attempt.job for attempt in attempts], LEASE)}
+        jobs = [attempt.job for attempt in attempts]
+        renewed = {renewal.job_id: renewal for renewal in self._attempts.renew(jobs, LEASE)}
         for attempt in attempts:
-            if attempt.job_id in renewed:
-                attempt.held_since = asked_at
-            else:
-                attempt.lose()
-        self._sync(list(renewed.values()))
+            _apply(renewed.get(attempt.job_id), attempt, asked_at)
+        self._hold([job for job in jobs if job.id in renewed], list(renewed.values()))
 
-    def _sync(self, jobs: list[Job]) -> None:
-        batch = self._redis_link.batch()
-        self._queues.sync(jobs, batch)
-        batch.send()
+    def _hold(self, jobs: list[ClaimedJob], renewals: list[Renewal]) -> None:
+        if renewals:
+            batch = self._announcer.batch()
+            self._queues.hold(jobs, renewals[0].lease_expires_at, batch)  # one statement: one time for all
+            batch.send()
 
     def _report(self, held: list[Attempt]) -> None:
         reports = [(attempt.job, news) for attempt in held if (news := attempt.take_news()) is not None]
         if reports:
-            batch = self._redis_link.batch()
-            self._stream.append(self._store.report(reports), batch)
-            batch.send()
+            self._announcer.send(self._announcer.batch(), self._attempts.report(reports))
+
+
+def _apply(renewal: Renewal | None, attempt: Attempt, asked_at: float) -> None:
+    if renewal is None:
+        attempt.stop(StopReason.LOST)
+        return
+    attempt.held_since = asked_at
+    if renewal.must_end:
+        attempt.stop(StopReason.CANCELLED)

@@ -12,17 +12,18 @@ without asking anyone. All of it can be lost: ``sync`` puts each job where its r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 import redis
 
 from chalicelib.jobs import Job, JobStatus
-from chalicelib.redis_link import WAKE_CHANNEL, Batch, reaching_redis, text
+from chalicelib.redis_link import CONNECTIONS, WAKE_CHANNEL, Batch, reaching_redis, text
 
-CHUNK = 500  # members a script call, far below what Lua's unpack takes
+CHUNK = 1_000  # members a script call: with their scores far below what Lua's unpack takes (8,000)
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -30,6 +31,18 @@ class Taken(msgspec.Struct, frozen=True):
 
     ids: dict[str, list[UUID]]
     next_due: timedelta | None  # from now; None: nothing is waiting for its time
+    is_watched: bool = False  # whether somebody was connected at that time
+
+
+class Ranked(Protocol):
+    """What it takes to find a job in its queue's sets."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
 
 
 class Queues:
@@ -40,13 +53,24 @@ class Queues:
 
     def sync(self, jobs: Iterable[Job], batch: Batch) -> None:
         """Put each job where its row says, and wake sleeping workers when there is something to take sooner than before."""
-        for queue, members in _by_queue(jobs).items():
-            batch.commands.sadd(_NAMES, queue)
-            for start in range(0, len(members), CHUNK):
-                chunk = members[start : start + CHUNK]
-                batch.commands.eval(
-                    _SYNC, 3, *_sets(queue), WAKE_CHANNEL, queue, *(part for each in chunk for part in each)
-                )
+        placed = _Places()
+        for job in jobs:
+            placed.add(job, *_place(job))
+        self._put(placed, batch)
+
+    def hold(self, jobs: Iterable[Ranked], until: datetime, batch: Batch) -> None:
+        """Somebody has them until then."""
+        placed, score = _Places(), _epoch_ms(until)
+        for job in jobs:
+            placed.add(job, LEASED, score)
+        self._put(placed, batch)
+
+    def drop(self, jobs: Iterable[Ranked], batch: Batch) -> None:
+        """They are finished."""
+        placed = _Places()
+        for job in jobs:
+            placed.add(job, NOWHERE, None)
+        self._put(placed, batch)
 
     def forget(self, queue: str, ids: Iterable[UUID], batch: Batch) -> None:
         """For ids whose rows are gone, and with them their rank: every rank is tried."""
@@ -63,9 +87,12 @@ class Queues:
         """Up to ``limit`` job ids that may be claimed now, hidden from other workers for ``lease``."""
         found: dict[str, list[UUID]] = {}
         waits: list[int] = []
+        watchers = 0
         for queue in queues:
-            with reaching_redis():
-                wait, *members = self._redis.eval(_TAKE, 3, *_sets(queue), limit, _ms(lease))
+            batch = Batch(self._redis)
+            batch.commands.eval(_TAKE, 3, *_sets(queue), limit, _ms(lease))
+            batch.commands.hlen(CONNECTIONS)
+            (wait, *members), watchers = batch.send()
             if members:
                 found[queue] = [_id(member) for member in members]
                 limit -= len(members)
@@ -73,35 +100,58 @@ class Queues:
                 waits.append(wait)
             if limit == 0:
                 break
-        return Taken(found, timedelta(milliseconds=min(waits)) if waits else None)
+        return Taken(found, timedelta(milliseconds=min(waits)) if waits else None, watchers > 0)
+
+    def _put(self, placed: _Places, batch: Batch) -> None:
+        for queue, arguments in placed.calls():
+            batch.commands.sadd(_NAMES, queue)
+            batch.commands.eval(_SYNC, 3, *_sets(queue), WAKE_CHANNEL, queue, *arguments)
 
 
-def _by_queue(jobs: Iterable[Job]) -> dict[str, list[tuple[str, int, bytes]]]:
-    """The sync script's arguments by queue: set ("r", "d", "l", or "" for none), score and member."""
-    grouped: dict[str, list[tuple[str, int, bytes]]] = {}
-    for job in jobs:
-        grouped.setdefault(job.queue, []).append((*_place(job), member(job)))
-    return grouped
+READY, DELAYED, LEASED, NOWHERE = range(4)
 
 
-def _place(job: Job) -> tuple[str, int]:
+class _Places:
+    """Jobs by queue and by the set they belong to."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, tuple[list[Any], list[Any], list[Any], list[Any]]] = {}
+
+    def add(self, job: Ranked, place: int, score: int | None) -> None:
+        sets = self._queues.get(job.queue)
+        if sets is None:
+            sets = self._queues[job.queue] = ([], [], [], [])
+        if score is not None:
+            sets[place].append(score)
+        sets[place].append(member(job))
+
+    def calls(self) -> Iterator[tuple[str, list[Any]]]:
+        """The sync script's arguments, for each queue as many calls as it takes."""
+        for queue, sets in self._queues.items():
+            for place, parts in enumerate(sets):
+                size = CHUNK if place == NOWHERE else 2 * CHUNK
+                for start in range(0, len(parts), size):
+                    yield queue, [place + 1, *parts[start : start + size]]
+
+
+def _place(job: Job) -> tuple[int, int | None]:
     match job.status:
         case JobStatus.QUEUED if job.waits:
-            return "d", _epoch_ms(job.run_at)
+            return DELAYED, _epoch_ms(job.run_at)
         case JobStatus.QUEUED:
-            return "r", _rank(job) * RANK_STEP + _epoch_ms(job.run_at)
+            return READY, _rank(job) * RANK_STEP + _epoch_ms(job.run_at)
         case JobStatus.RUNNING if job.lease_expires_at is not None:
-            return "l", _epoch_ms(job.lease_expires_at)
+            return LEASED, _epoch_ms(job.lease_expires_at)
         case _:
-            return "", 0
+            return NOWHERE, None
 
 
-def member(job: Job) -> bytes:
+def member(job: Ranked) -> bytes:
     """The job's entry in its queue's sets."""
-    return bytes([_rank(job)]) + job.id.bytes
+    return _RANK_BYTES[_rank(job)] + job.id.bytes
 
 
-def _rank(job: Job) -> int:
+def _rank(job: Ranked) -> int:
     return 100 - job.priority  # priorities run from -100 to 100
 
 
@@ -124,49 +174,57 @@ def _sets(queue: str) -> tuple[str, str, str]:
 _NAMES = "queues"
 RANKS = 201
 RANK_STEP = 10**13  # over any time in ms until the year 2286; all ranks stay below 2**53, where a double is exact
+_RANK_BYTES = [bytes([rank]) for rank in range(RANKS)]
 
 
 # KEYS     ready, delayed, leased
 # ARGV[1]  channel to wake workers on
 # ARGV[2]  the queue's name, which they are told
-# ARGV[3…] for each job: set ("r", "d", "l", "" for none), score, member
+# ARGV[3]  where the jobs belong: 1 to 3 as in KEYS, 4 for nowhere
+# ARGV[4…] score and member of each; nowhere: members only
 # returns  nothing
 _SYNC = """
-local key = {r = KEYS[1], d = KEYS[2], l = KEYS[3]}
-local empty = redis.call('EXISTS', KEYS[1]) == 0
+local place, step = tonumber(ARGV[3]), ARGV[3] == '4' and 1 or 2
+local idle = redis.call('EXISTS', KEYS[1]) == 0
 local soonest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-for i = 3, #ARGV, 3 do
-  for set, name in pairs(key) do
-    if set ~= ARGV[i] then redis.call('ZREM', name, ARGV[i + 2]) end
-  end
-  if key[ARGV[i]] then redis.call('ZADD', key[ARGV[i]], ARGV[i + 1], ARGV[i + 2]) end
+local members = {}
+for i = 3 + step, #ARGV, step do members[#members + 1] = ARGV[i] end
+for i = 1, 3 do
+  if i ~= place then redis.call('ZREM', KEYS[i], unpack(members)) end
 end
-local head = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-if (empty and redis.call('EXISTS', KEYS[1]) == 1) or (head and head ~= soonest) then
+if place < 4 then redis.call('ZADD', KEYS[place], unpack(ARGV, 4)) end
+local head = place == 2 and redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+if (place == 1 and idle) or (head and head ~= soonest) then
   redis.call('PUBLISH', ARGV[1], ARGV[2])
 end
 """
 
 # KEYS     ready, delayed, leased
-# ARGV[1]  limit     most jobs to take
+# ARGV[1]  limit     most jobs to take, at most 2,000
 # ARGV[2]  lease_ms  how long they are hidden from other workers
 # returns  ms until the next delayed job or lease is due (-1: none), then members, best first
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function move(members, key, score)
+  local parts = {}
+  for i, m in ipairs(members) do parts[2 * i - 1], parts[2 * i] = score(m), m end
+  if #parts > 0 then redis.call('ZADD', key, unpack(parts)) end
+end
 for i = 2, 3 do
-  for _, m in ipairs(redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', now, 'LIMIT', 0, ARGV[1])) do
-    redis.call('ZREM', KEYS[i], m)
-    redis.call('ZADD', KEYS[1], string.byte(m) * 1e13 + now, m)
-  end
+  local due = redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', now, 'LIMIT', 0, ARGV[1])
+  if #due > 0 then redis.call('ZREM', KEYS[i], unpack(due)) end
+  move(due, KEYS[1], function(m) return string.byte(m) * 1e13 + now end)
 end
-local taken = {-1}
+local taken = {}
 for i, m in ipairs(redis.call('ZPOPMIN', KEYS[1], ARGV[1])) do
-  if i % 2 == 1 then taken[#taken + 1] = m; redis.call('ZADD', KEYS[3], now + ARGV[2], m) end
+  if i % 2 == 1 then taken[#taken + 1] = m end
 end
+move(taken, KEYS[3], function() return now + ARGV[2] end)
+local wait = -1
 for i = 2, 3 do
   local due = redis.call('ZRANGE', KEYS[i], 0, 0, 'WITHSCORES')[2]
-  if due and (taken[1] < 0 or due - now < taken[1]) then taken[1] = math.max(0, due - now) end
+  if due and (wait < 0 or due - now < wait) then wait = math.max(0, due - now) end
 end
-return taken
+return {wait, unpack(taken)}
 """

@@ -15,7 +15,9 @@ import redis
 from botocore.config import Config
 
 from chalicelib import redis_link
+from chalicelib.announcer import Announcer
 from chalicelib.broadcaster import Broadcaster
+from chalicelib.children import Children
 from chalicelib.chores import Chores
 from chalicelib.connections import Connections
 from chalicelib.engine import Engine
@@ -32,6 +34,7 @@ from chalicelib.readiness import Readiness
 from chalicelib.scheduler import Scheduler
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
+from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.migrations import MigrationStore
@@ -50,13 +53,11 @@ def settings() -> Settings:
 
 @lru_cache(maxsize=1)
 def scheduler() -> Scheduler:
-    client = _redis()
     return Scheduler(
         registry=registry,
         store=JobStore(_database("api")),
-        redis_link=redis_link.RedisLink(client),
-        queues=Queues(client),
-        stream=EventStream(client),
+        queues=Queues(_redis()),
+        announcer=_announcer("api"),
         workers=workers(),
         waker=waker(),
     )
@@ -101,36 +102,67 @@ def engine(slots: int, *, shows_life: bool) -> Engine:
     """A new worker on shared clients. shows_life: whether submits may rely on it, and wake no Lambda."""
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{random.randbytes(3).hex()}"
     client = _redis()
-    shared: dict[str, Any] = {"redis_link": redis_link.RedisLink(client), "queues": Queues(client)}
-    told = {**shared, "stream": EventStream(client)}
-    hand = Hand(slots)
-    worker = Worker(
-        worker_id=worker_id,
-        settings=settings(),
-        queues=shared["queues"],
-        workers=workers(),
-        fetcher=Fetcher(store=JobStore(_database("claim")), worker_id=worker_id, **told),
-        executor=Executor(registry, random.Random()),
-        settler=Settler(store=JobStore(_database("settle")), hand=hand, **told),
-        keeper=Keeper(
-            store=JobStore(_database("keep")),
-            hand=hand,
-            show_life=(lambda: workers().show_life(worker_id)) if shows_life else (lambda: None),
-            say_goodbye=(lambda: workers().say_goodbye(worker_id)) if shows_life else (lambda: None),
-            **told,
-        ),
-        hand=hand,
-    )
     house = _database("house")
     return Engine(
-        worker=worker,
+        worker=_worker(worker_id, Hand(slots), shows_life=shows_life),
         broadcaster=Broadcaster(
             name=worker_id, stream=EventStream(client), connections=connections(), gateway=gateway()
         ),
         maintenance=Maintenance(
-            store=JobStore(house), partitions=PartitionStore(house), chores=Chores(client), **shared
+            store=JobStore(house),
+            partitions=PartitionStore(house),
+            redis_link=redis_link.RedisLink(client),
+            queues=Queues(client),
+            chores=Chores(client),
         ),
     )
+
+
+def _worker(worker_id: str, hand: Hand, *, shows_life: bool) -> Worker:
+    queues = Queues(_redis())
+    return Worker(
+        worker_id=worker_id,
+        settings=settings(),
+        registry=registry,
+        queues=queues,
+        workers=workers(),
+        fetcher=Fetcher(
+            attempts=AttemptStore(_database("claim")),
+            store=JobStore(_database("claim")),
+            queues=queues,
+            announcer=_announcer("claim"),
+            worker_id=worker_id,
+        ),
+        executor=Executor(registry, random.Random(), _children().run),
+        settler=Settler(
+            attempts=AttemptStore(_database("settle")),
+            store=JobStore(_database("settle")),
+            queues=queues,
+            announcer=_announcer("settle"),
+            hand=hand,
+        ),
+        keeper=Keeper(
+            attempts=AttemptStore(_database("keep")),
+            queues=queues,
+            announcer=_announcer("keep"),
+            hand=hand,
+            show_life=(lambda: workers().show_life(worker_id)) if shows_life else (lambda: None),
+            say_goodbye=(lambda: workers().say_goodbye(worker_id)) if shows_life else (lambda: None),
+        ),
+        hand=hand,
+    )
+
+
+def _announcer(role: str) -> Announcer:
+    client = _redis()
+    return Announcer(
+        redis_link=redis_link.RedisLink(client), stream=EventStream(client), store=JobStore(_database(role))
+    )
+
+
+@lru_cache(maxsize=1)
+def _children() -> Children:
+    return Children()
 
 
 # A time-out of 2 s and no second try: a push or a wake-up that hangs must not hold up what waits behind it.

@@ -1,4 +1,4 @@
-"""Submit and read jobs: what the API and later the schedules call."""
+"""Submit, read, cancel and revive jobs: what the API and later the schedules call."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import logging
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from uuid_utils.compat import uuid7
 
-from chalicelib.errors import InvalidInput, QueueUnavailable, TooLarge, WorkerUnreachable
+from chalicelib.announcer import Announcer
+from chalicelib.backoff import Backoff
+from chalicelib.errors import IllegalMove, InvalidInput, QueueUnavailable, TooLarge, WorkerUnreachable
 from chalicelib.handlers.registry import Registry
-from chalicelib.jobs import DEFAULT_QUEUE, Job, NewJob
+from chalicelib.jobs import DEFAULT_QUEUE, Job, JobStatus, NewJob
 from chalicelib.queues import Queues
-from chalicelib.redis_link import RedisLink
+from chalicelib.redis_link import Batch
 from chalicelib.store.jobs import JobFilter, JobStore
-from chalicelib.stream import EventStream
 from chalicelib.waker import Waker
 from chalicelib.workers import Workers
 
@@ -30,6 +31,7 @@ TAG_BYTES = 4 * 1024  # all of a job's
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
 Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+UNKNOWN = -1  # how many workers live, when Redis is away
 LONGEST_DELAY = 366 * 24 * 3600
 LONGEST_RUN = 24 * 3600
 
@@ -46,6 +48,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
     timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_RUN)] | None = None
     tags: Annotated[list[Tag], msgspec.Meta(max_length=50)] = []
+    backoff: Backoff | None = None
 
 
 class Scheduler:
@@ -56,17 +59,15 @@ class Scheduler:
         *,
         registry: Registry,
         store: JobStore,
-        redis_link: RedisLink,
         queues: Queues,
-        stream: EventStream,
+        announcer: Announcer,
         workers: Workers,
         waker: Waker,
     ) -> None:
         self._registry = registry
         self._store = store
-        self._redis_link = redis_link
         self._queues = queues
-        self._stream = stream
+        self._announcer = announcer
         self._workers = workers
         self._waker = waker
 
@@ -77,11 +78,27 @@ class Scheduler:
         the other order could run a job that was never recorded.
         """
         jobs = self._store.insert([self._new_job(submission) for submission in submissions])
-        try:
-            self._enqueue(jobs)
-        except (QueueUnavailable, WorkerUnreachable) as error:
-            logger.warning("submitted, but nobody could be told", extra={"reason": str(error)})
+        self._enqueue(jobs)
         return jobs
+
+    def cancel(self, job_id: UUID) -> Job:
+        """End a job that waits; ask a running one to end. Raises JobNotFound, IllegalMove or StoreUnavailable."""
+        moved = self._store.cancel([job_id])
+        if not moved:
+            return self._asked_before(job_id)
+        batch = self._announcer.batch()
+        self._queues.sync(moved, batch)
+        self._workers.nudge([job.id for job in moved if job.status is JobStatus.RUNNING], batch)
+        self._tell(batch, moved)
+        return moved[0]
+
+    def revive(self, job_id: UUID) -> Job:
+        """Put a failed or cancelled job back. Raises JobNotFound, IllegalMove or StoreUnavailable."""
+        revived = self._store.revive([job_id])
+        if not revived:
+            raise IllegalMove(job_id, "revive", self.get(job_id).status)
+        self._enqueue(revived)
+        return revived[0]
 
     def get(self, job_id: UUID) -> Job:
         """Raises JobNotFound."""
@@ -90,14 +107,34 @@ class Scheduler:
     def page(self, chosen: JobFilter) -> list[Job]:
         return self._store.page(chosen)
 
+    def _asked_before(self, job_id: UUID) -> Job:
+        """Asking a running job twice is no mistake."""
+        job = self.get(job_id)
+        if job.status is not JobStatus.RUNNING:
+            raise IllegalMove(job_id, "cancel", job.status)
+        return job
+
     def _enqueue(self, jobs: Sequence[Job]) -> None:
-        batch = self._redis_link.batch()
+        batch = self._announcer.batch()
         self._queues.sync(jobs, batch)
-        self._stream.append(jobs, batch)
         self._workers.count(batch)
-        *_, living = batch.send()
+        *_, living = self._tell(batch, jobs) or [UNKNOWN]
         if living == 0:
+            self._wake()
+
+    def _tell(self, batch: Batch, jobs: Sequence[Job]) -> list[Any]:
+        """The batch's answers; none when Redis is away."""
+        try:
+            return self._announcer.send_known(batch, jobs)
+        except QueueUnavailable as error:
+            logger.warning("moved, but nobody could be told", extra={"reason": str(error)})
+            return []
+
+    def _wake(self) -> None:
+        try:
             self._waker.wake()
+        except (QueueUnavailable, WorkerUnreachable) as error:
+            logger.warning("no worker could be woken", extra={"reason": str(error)})
 
     def _new_job(self, submission: Submission) -> NewJob:
         job_type = self._registry.get(submission.job_type)
@@ -116,6 +153,7 @@ class Scheduler:
             max_attempts=submission.max_attempts or job_type.max_attempts,
             timeout_seconds=submission.timeout_seconds or job_type.timeout.total_seconds(),
             tags=submission.tags,
+            backoff=submission.backoff,
         )
 
 

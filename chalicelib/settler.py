@@ -10,20 +10,28 @@ import math
 import queue
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
+from chalicelib.announcer import Announcer
+from chalicelib.attempt import Attempt
 from chalicelib.errors import QueueUnavailable, StoreUnavailable, Unstorable
 from chalicelib.hand import Hand
-from chalicelib.jobs import AttemptError, Failed, Job, JobStatus, Settlement
+from chalicelib.jobs import AttemptError, Cancelled, Completed, Failed, Job, JobStatus, Settlement
 from chalicelib.queues import Queues
-from chalicelib.redis_link import RedisLink
+from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.jobs import JobStore
-from chalicelib.stream import EventStream
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
+BATCH = 1_000
 PATIENCE_SECONDS = 10  # with an absent Postgres, once we were told to stop
 RETRY_SECONDS = 0.5  # between tries while Postgres is away
+
+T = TypeVar("T")
+
+
+class GivenUp(Exception):
+    """Postgres stayed away for too long: the leases run out, and the jobs run again."""
 
 
 class Settler:
@@ -32,92 +40,146 @@ class Settler:
     def __init__(
         self,
         *,
+        attempts: AttemptStore,
         store: JobStore,
-        redis_link: RedisLink,
         queues: Queues,
-        stream: EventStream,
+        announcer: Announcer,
         hand: Hand,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._attempts = attempts
         self._store = store
-        self._redis_link = redis_link
         self._queues = queues
-        self._stream = stream
+        self._announcer = announcer
         self._hand = hand
         self._pause = pause
         self._patient_until = math.inf
-        self._outcomes: queue.SimpleQueue[Settlement | None] = queue.SimpleQueue()
-
-    def put(self, settlement: Settlement) -> None:
-        self._outcomes.put(settlement)
+        self._ended: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
+        self.put = self._ended.put  # an attempt that has its outcome
 
     def finish(self) -> None:
         """Return from ``run`` once everything put so far is recorded, or Postgres stayed away too long."""
         self._patient_until = time.monotonic() + PATIENCE_SECONDS
-        self._outcomes.put(None)
+        self._ended.put(None)
 
     def run(self) -> None:
         """Until ``finish``."""
         going_on = True
         while going_on:
-            settlements, going_on = self._collect()
-            if settlements:
-                self._record(settlements)
+            attempts, going_on = self._collect()
+            if attempts:
+                self._record(attempts)
 
-    def _collect(self) -> tuple[list[Settlement], bool]:
-        """At least one item, and whatever else is there; False when the last one was the end."""
-        batch: list[Settlement] = []
-        item = self._outcomes.get()
-        while item is not None:
-            batch.append(item)
-            if len(batch) == BATCH or self._outcomes.empty():
+    def _collect(self) -> tuple[list[Attempt], bool]:
+        """At least one, and whatever else is there; False when the last one was the end."""
+        batch: list[Attempt] = []
+        attempt = self._ended.get()
+        while attempt is not None:
+            batch.append(attempt)
+            if len(batch) == BATCH or self._ended.empty():
                 return batch, True
-            item = self._outcomes.get()
+            attempt = self._ended.get()
         return batch, False
 
-    def _record(self, settlements: Sequence[Settlement]) -> None:
-        settled = self._settle(settlements)
-        self._tell(settled)
-        self._hand.drop([settlement.job for settlement in settlements])
-        _log(settlements, settled)
+    def _record(self, attempts: list[Attempt]) -> None:
+        try:
+            self._complete([each for each in attempts if type(each.outcome) is Completed])
+            self._settle(
+                [Settlement(each.job, each.outcome) for each in attempts if type(each.outcome) is not Completed]
+            )
+        except GivenUp:
+            logger.error("outcomes given up: the jobs will run again", extra={"count": len(attempts)})
+        self._hand.drop(attempts)
 
-    def _settle(self, settlements: Sequence[Settlement]) -> list[Job]:
+    def _complete(self, attempts: list[Attempt]) -> None:
+        """The short way, for what succeeded."""
+        if not attempts:
+            return
+        jobs = [attempt.job for attempt in attempts]
+        results = [attempt.outcome.result for attempt in attempts if isinstance(attempt.outcome, Completed)]
+        try:
+            count = self._insist(lambda: self._attempts.complete(jobs, results))
+        except Unstorable:
+            self._settle([Settlement(attempt.job, attempt.outcome) for attempt in attempts])
+            return
+        if count == len(jobs):
+            batch = self._announcer.batch()
+            self._queues.drop(jobs, batch)
+            self._tell(lambda: self._announcer.send(batch, [job.id for job in jobs]))
+        else:
+            self._look_after([Settlement(attempt.job, attempt.outcome) for attempt in attempts])
+
+    def _settle(self, settlements: list[Settlement]) -> None:
+        """The long way, for everything else."""
+        if not settlements:
+            return
+        settled = self._settled(settlements)
+        batch = self._announcer.batch()
+        self._queues.sync(settled, batch)
+        self._tell(lambda: self._announcer.send(batch, [job.id for job in settled]))
+        _log(settled)
+        recorded = {job.id for job in settled}
+        refused = [settlement for settlement in settlements if settlement.job.id not in recorded]
+        if refused:
+            self._look_after(refused)
+
+    def _settled(self, settlements: Sequence[Settlement]) -> list[Job]:
+        """One result that Postgres cannot hold must not keep the others: halve until it is alone, and fail its job."""
+        try:
+            return self._insist(lambda: self._attempts.settle(settlements))
+        except Unstorable as error:
+            if len(settlements) == 1:
+                failed = Failed(AttemptError(type="Unstorable", message=f"the result cannot be stored: {error}"))
+                return self._settled([Settlement(settlements[0].job, failed)])
+            middle = len(settlements) // 2
+            return [*self._settled(settlements[:middle]), *self._settled(settlements[middle:])]
+
+    def _look_after(self, settlements: Sequence[Settlement]) -> None:
+        """Some of these were refused. Where somebody asked for the job's end, it is cancelled now that its handler has ended.
+        Where our own commit succeeded and its answer was lost, Redis and the watchers have not been told yet. The rest is
+        lost to another worker."""
+        rows = {row.id: row for row in self._insist(lambda: self._store.find([each.job.id for each in settlements]))}
+        batch = self._announcer.batch()
+        self._queues.sync(rows.values(), batch)
+        self._tell(lambda: self._announcer.send(batch, [*rows]))
+        self._settle(
+            [Settlement(each.job, Cancelled()) for each in settlements if _must_end(each, rows.get(each.job.id))]
+        )
+        lost = [str(each.job.id) for each in settlements if _is_lost(each, rows.get(each.job.id))]
+        if lost:
+            logger.warning("leases lost: outcomes refused", extra={"job_ids": lost})
+
+    def _insist(self, ask: Callable[[], T]) -> T:
         """Holds on to the outcomes while Postgres is away: the leases may outlast it."""
         while True:
             try:
-                return self._store.settle(settlements)
-            except Unstorable as error:
-                return self._settle_apart(settlements, error)
+                return ask()
             except StoreUnavailable as error:
-                logger.warning("outcomes wait for postgres", extra={"count": len(settlements), "reason": str(error)})
+                logger.warning("outcomes wait for postgres", extra={"reason": str(error)})
                 if time.monotonic() > self._patient_until:
-                    logger.error("outcomes given up: the jobs will run again", extra={"count": len(settlements)})
-                    return []
+                    raise GivenUp from error
                 self._pause(RETRY_SECONDS)
 
-    def _settle_apart(self, settlements: Sequence[Settlement], error: Unstorable) -> list[Job]:
-        """One result that Postgres cannot hold must not keep the others: halve until it is alone, and fail its job."""
-        if len(settlements) == 1:
-            failed = Failed(AttemptError(type="Unstorable", message=f"the result cannot be stored: {error}"))
-            return self._settle([Settlement(settlements[0].job, failed)])
-        middle = len(settlements) // 2
-        return [*self._settle(settlements[:middle]), *self._settle(settlements[middle:])]
-
-    def _tell(self, settled: Sequence[Job]) -> None:
-        batch = self._redis_link.batch()
-        self._queues.sync(settled, batch)
-        self._stream.append(settled, batch)
+    def _tell(self, tell: Callable[[], object]) -> None:
         try:
-            batch.send()
-        except QueueUnavailable as error:
-            logger.warning("settled, but redis could not be told", extra={"count": len(settled), "reason": str(error)})
+            tell()
+        except (QueueUnavailable, StoreUnavailable) as error:
+            logger.warning("settled, but nobody could be told", extra={"reason": str(error)})
 
 
-def _log(settlements: Sequence[Settlement], settled: Sequence[Job]) -> None:
+def _must_end(settlement: Settlement, row: Job | None) -> bool:
+    return (
+        row is not None
+        and row.status is JobStatus.RUNNING
+        and row.attempt == settlement.job.attempt
+        and row.cancel_requested_at is not None
+    )
+
+
+def _is_lost(settlement: Settlement, row: Job | None) -> bool:
+    return row is None or row.attempt != settlement.job.attempt
+
+
+def _log(settled: Sequence[Job]) -> None:
     for job in settled:
-        if job.status is not JobStatus.COMPLETED:
-            logger.info("job moved", extra={"job_id": str(job.id), "status": job.status, "attempt": job.attempt})
-    if len(settled) < len(settlements):
-        ours = {job.id for job in settled}
-        lost = [str(settlement.job.id) for settlement in settlements if settlement.job.id not in ours]
-        logger.warning("leases lost: outcomes refused", extra={"job_ids": lost})
+        logger.info("job moved", extra={"job_id": str(job.id), "status": job.status, "attempt": job.attempt})

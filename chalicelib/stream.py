@@ -28,8 +28,12 @@ class EventStream:
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
 
+    def count_watchers(self, batch: Batch) -> None:
+        """Adds the number of connections to the batch's answers."""
+        batch.commands.hlen(CONNECTIONS)
+
     def append(self, jobs: Iterable[Job], batch: Batch) -> None:
-        """Announce the jobs as they are now. Nothing is kept while nobody is connected."""
+        """Tell of the jobs as they are now. Nothing is kept while nobody is connected."""
         events = [Event.of(job) for job in jobs]
         for start in range(0, len(events), ENTRY_EVENTS):
             entry = _encoder.encode(events[start : start + ENTRY_EVENTS])

@@ -34,6 +34,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     progress: msgspec.Raw | None
     tags: list[str]
     timeout_seconds: float
+    cancel_requested_at: str | None
     errors: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     omitted: list[str] = []
 
@@ -85,6 +86,7 @@ def _view(
         progress=job.progress,
         tags=job.tags,
         timeout_seconds=job.timeout_seconds,
+        cancel_requested_at=_maybe(job.cancel_requested_at),
         errors=errors,
         omitted=omitted,
     )

@@ -1,12 +1,12 @@
 """Take, claim, run, settle, until told to stop: one engine for the container and both Lambdas.
 
-Threads: this one fetches, ``slots`` run handlers, one settles, one keeps leases, one listens for the bell. They meet in ``Hand``.
+Threads: this one fetches, ``slots`` run handlers, one settles, one keeps leases, one watches the clock, one listens for the
+bell. They meet in ``Hand``.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -15,16 +15,20 @@ from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
+from chalicelib.attempt import Attempt, StopReason
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
-from chalicelib.executor import Attempt, Executor
+from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetched, Fetcher
 from chalicelib.hand import Hand
-from chalicelib.jobs import Job, Released, Settlement
+from chalicelib.handlers.registry import Registry
+from chalicelib.jobs import ClaimedJob, Job, Released
 from chalicelib.leases import Keeper
 from chalicelib.queues import Queues
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
+from chalicelib.slots import Slots
 from chalicelib.threads import Helpers
+from chalicelib.timekeeper import Timekeeper
 from chalicelib.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -57,6 +61,7 @@ class Worker:
         *,
         worker_id: str,
         settings: Settings,
+        registry: Registry,
         queues: Queues,
         workers: Workers,
         fetcher: Fetcher,
@@ -70,17 +75,27 @@ class Worker:
         self._queues = queues
         self._workers = workers
         self._fetcher = fetcher
-        self._executor = executor
         self._settler = settler
         self._keeper = keeper
         self._hand = hand
-        self._waiting: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
+        self._slots = Slots(
+            count=hand.slots, registry=registry, executor=executor, on_end=self._end, on_failure=self.stop
+        )
+        self._executor = executor
+        self._timekeeper = Timekeeper(
+            slots=self._slots, hand=hand, on_abandoned=self._give_up_on, release=self._release
+        )
         self._stopping = threading.Event()
+        self._hurrying = threading.Event()
         self._closed = threading.Event()
         self._misfits: dict[UUID, Job] = {}
+        self._names: list[str] = []
+        self._names_read_at = 0.0
 
     def stop(self) -> None:
-        """Take nothing more; ``run`` returns when what was started has ended. Safe in a signal handler."""
+        """Take nothing more; ``run`` returns when what was started has ended. Called again: at once. Safe in a signal handler."""
+        if self._stopping.is_set():
+            self._hurrying.set()
         self._stopping.set()
         self._hand.changed.set()
 
@@ -88,9 +103,9 @@ class Worker:
         """Returns the number of attempts made. grace: how long started jobs may go on after ``stop`` or the budget's end."""
         with self._threads():
             attempts = self._fetch_until_told(budget)
-            self._release_waiting()
+            self._release(self._slots.take_back())
             self._wait_for_running(grace)
-            self._release_running()
+            self._release(self._hand.running())
         self._put_back_misfits()
         return attempts
 
@@ -117,22 +132,38 @@ class Worker:
     def _look(self, room: int, turn: int, budget: Budget) -> tuple[Fetched, timedelta]:
         """Fetch once. Returns what came, and how long until the next job is due."""
         try:
-            names = self._queues.names()
+            names = self._queue_names()
             first = turn % max(1, len(names))  # another queue has the first turn each time
+            asked_at = time.monotonic()
             fetched = self._fetcher.fetch(names[first:] + names[:first], room, budget.left)
         except (QueueUnavailable, StoreUnavailable) as error:
             logger.warning("cannot look for jobs now", extra={"reason": str(error)})
             self._stopping.wait(RETRY_SECONDS)
             return NOTHING, FOREVER
-        self._misfits.update({job.id: job for job in fetched.misfits})
-        self._start(fetched.jobs)
+        self._start(fetched.jobs, asked_at)
+        if fetched.taken:
+            self._misfits.update({job.id: job for job in self._fetcher.follow_up(fetched, budget.left)})
         return fetched, FOREVER if fetched.next_due is None else fetched.next_due
 
-    def _start(self, jobs: list[Job]) -> None:
-        attempts = [Attempt(job, self._settings) for job in jobs]
+    def _queue_names(self) -> list[str]:
+        """Read again each second; a new queue rings the bell with its name."""
+        if time.monotonic() - self._names_read_at > LOOK_AGAIN.total_seconds():
+            self._names = self._queues.names()
+            self._names_read_at = time.monotonic()
+        return self._names
+
+    def _start(self, jobs: list[ClaimedJob], asked_at: float) -> None:
+        attempts = [Attempt(job, self._settings, asked_at) for job in jobs]
         self._hand.add(attempts)
-        for attempt in attempts:
-            self._waiting.put(attempt)
+        self._slots.start(attempts)
+
+    def _end(self, attempt: Attempt) -> None:
+        if self._hand.end(attempt):
+            self._settler.put(attempt)
+
+    def _give_up_on(self, attempt: Attempt) -> None:
+        attempt.outcome = self._executor.stopped(attempt)
+        self._end(attempt)
 
     @contextmanager
     def _threads(self) -> Iterator[None]:
@@ -140,66 +171,40 @@ class Worker:
         helpers = Helpers(self.stop)
         settler = helpers.start(self._settler.run)
         helpers.start(self._keeper.run, self._closed)
+        helpers.start(self._timekeeper.run, self._closed)
         helpers.start(self._listen)
-        for _ in range(self._hand.slots):
-            # Daemons: a handler that outlives its grace must not keep the process.
-            threading.Thread(target=self._run_slot, daemon=True).start()
         try:
             yield
         finally:
-            for _ in range(self._hand.slots):
-                self._waiting.put(None)
+            self._slots.close()
             self._settler.finish()
             wait([settler])
             self._closed.set()
             helpers.join()
 
-    def _run_slot(self) -> None:
-        """A slot that is lost must not be lost in silence."""
-        ended_well = False
-        try:
-            self._run_attempts()
-            ended_well = True
-        finally:
-            if not ended_well:
-                self.stop()
-
-    def _run_attempts(self) -> None:
-        while (attempt := self._waiting.get()) is not None:
-            began = time.monotonic()
-            outcome = self._executor.run(attempt)
-            self._hand.end(attempt, time.monotonic() - began)
-            if attempt.is_lost:
-                logger.warning("lease lost: outcome dropped", extra={"job_id": str(attempt.job_id)})
-                self._hand.drop([attempt.job])
-            else:
-                self._settler.put(Settlement(attempt.job, outcome))
-
     def _listen(self) -> None:
         while not self._closed.is_set():
             try:
-                self._workers.listen(self._hand.changed.set, self._closed.is_set)
+                self._workers.listen(self._wake, self._hand.cancel, self._closed.is_set)
             except QueueUnavailable as error:
                 logger.warning("cannot hear the bell now", extra={"reason": str(error)})
                 self._closed.wait(RETRY_SECONDS)
 
-    def _release_waiting(self) -> None:
-        """What no handler has started goes back to its queue."""
-        while not self._waiting.empty():
-            attempt = self._waiting.get()
-            if attempt is not None:
-                self._hand.end(attempt, 0.0)
-                self._settler.put(Settlement(attempt.job, Released()))
+    def _wake(self, queue: str) -> None:
+        if queue not in self._names:
+            self._names_read_at = 0.0
+        self._hand.changed.set()
 
-    def _release_running(self) -> None:
-        """What did not end in time goes back too, and pays nothing: its handler is told, and what it still says is ignored."""
-        for attempt in self._hand.running():
-            attempt.lose()
-            self._settler.put(Settlement(attempt.job, Released()))
+    def _release(self, attempts: list[Attempt]) -> None:
+        """They go back to their queues and pay nothing. A handler that runs is told, and what it still says is ignored."""
+        for attempt in attempts:
+            attempt.stop(StopReason.RELEASED)
+            attempt.outcome = Released()
+            self._end(attempt)
 
     def _wait_for_running(self, grace: timedelta) -> None:
         ends_at = time.monotonic() + grace.total_seconds()
-        while not self._hand.is_empty and time.monotonic() < ends_at:
+        while not self._hand.is_empty and time.monotonic() < ends_at and not self._hurrying.is_set():
             self._hand.changed.clear()
             self._hand.changed.wait(0.1)
 

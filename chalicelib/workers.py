@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from uuid import UUID
 
 import redis
 
-from chalicelib.redis_link import WAKE_CHANNEL, Batch, reaching_redis
+from chalicelib.redis_link import CANCEL_CHANNEL, WAKE_CHANNEL, Batch, reaching_redis, text
 
 SIGN_OF_LIFE = timedelta(seconds=3)  # a killed worker is taken to be alive this long; meanwhile submits wake no Lambda
 
@@ -30,13 +31,28 @@ class Workers:
         """Adds the number of living workers to the batch's answers."""
         batch.commands.eval(_COUNT, 1, _ALIVE)
 
-    def listen(self, on_wake: Callable[[], None], should_stop: Callable[[], bool]) -> None:
-        """Call ``on_wake`` whenever a queue has news, until told to stop. Raises QueueUnavailable."""
+    def nudge(self, job_ids: Iterable[UUID], batch: Batch) -> None:
+        """Tell whoever runs these jobs that somebody asked for their end. The rows say so too, should nobody hear it."""
+        for job_id in job_ids:
+            batch.commands.publish(CANCEL_CHANNEL, job_id.bytes)
+
+    def listen(
+        self, on_wake: Callable[[str], None], on_cancel: Callable[[UUID], None], should_stop: Callable[[], bool]
+    ) -> None:
+        """Until told to stop, call ``on_wake`` with a queue that has news, ``on_cancel`` with a job that must end.
+
+        Raises QueueUnavailable.
+        """
         with reaching_redis(), self._redis.pubsub(ignore_subscribe_messages=True) as bell:
-            bell.subscribe(WAKE_CHANNEL)
+            bell.subscribe(WAKE_CHANNEL, CANCEL_CHANNEL)
             while not should_stop():
-                if bell.get_message(timeout=0.25):
-                    on_wake()
+                message = bell.get_message(timeout=0.25)
+                if message is None:
+                    continue
+                if message["channel"] == CANCEL_CHANNEL.encode():
+                    on_cancel(UUID(bytes=message["data"]))
+                else:
+                    on_wake(text(message["data"]))
 
 
 _ALIVE = "workers"

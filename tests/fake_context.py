@@ -29,7 +29,7 @@ class FakeContext:
     job_id: UUID = field(default_factory=uuid4)
     attempt: int = 1
     reports: list[tuple[float, str]] = field(default_factory=list)
-    lost: Exception | None = None
+    lost: BaseException | None = None
 
     @property
     def deadline(self) -> datetime:

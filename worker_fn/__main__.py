@@ -1,4 +1,4 @@
-"""The worker as a long-running process: ``python -m worker_fn --concurrency 16``, until SIGTERM."""
+"""The worker as a long-running process: ``python -m worker_fn --concurrency 16 --processes 2``, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from chalicelib import logs, resources
 from chalicelib.errors import SchedulerError
+from chalicelib.processes import Processes
 from chalicelib.worker import Budget
 
 logger = logging.getLogger(__name__)
@@ -17,25 +18,38 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m worker_fn", description=__doc__)
-    parser.add_argument("--concurrency", type=int, default=16, help="handlers at once (default 16)")
+    parser.add_argument("--concurrency", type=_positive, default=16, help="handlers at once in a process (default 16)")
+    parser.add_argument(
+        "--processes", type=_positive, default=1, help="workers side by side, for more cores (default 1)"
+    )
     parser.add_argument(
         "--grace", type=float, default=25, help="seconds that started jobs get after SIGTERM (default 25)"
     )
     options = parser.parse_args(arguments)
     logs.start_logging()
-    try:
-        return _serve(options.concurrency, timedelta(seconds=options.grace))
-    except SchedulerError as error:
-        logger.error("cannot start", extra={"reason": str(error)})
-        return 1
+    grace = timedelta(seconds=options.grace)
+    if options.processes == 1:
+        return _serve(options.concurrency, grace)
+    return Processes(options.processes, lambda: _serve(options.concurrency, grace)).run()
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
 
 
 def _serve(concurrency: int, grace: timedelta) -> int:
-    engine = resources.engine(concurrency, shows_life=True)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: engine.stop())
-    logger.info("worker started", extra={"concurrency": concurrency})
-    attempts = engine.run(Budget(), grace)
+    try:
+        engine = resources.engine(concurrency, shows_life=True)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: engine.stop())
+        logger.info("worker started", extra={"concurrency": concurrency})
+        attempts = engine.run(Budget(), grace)
+    except SchedulerError as error:
+        logger.error("cannot start", extra={"reason": str(error)})
+        return 1
     logger.info("worker stopped", extra={"attempts": attempts})
     return 0
 

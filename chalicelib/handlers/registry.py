@@ -5,10 +5,11 @@ A handler's annotations are its contract: the payload's type is the schema that 
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar, get_type_hints
+from typing import Any, Literal, Protocol, TypeVar, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -38,19 +39,24 @@ class JobContext(Protocol):
         """Tell watchers how far the job is. fraction: 0 to 1. Cheap: call it as often as you like."""
 
     def check_cancelled(self) -> None:
-        """Raises LeaseLost when another worker owns the job by now."""
+        """Raises AttemptStopped when the attempt timed out, was cancelled, or is no longer ours."""
+
+
+Isolation = Literal["thread", "process"]
 
 
 class JobType(msgspec.Struct, frozen=True, kw_only=True):
     """A job type: its function, the shape of its payload, and its defaults."""
 
     name: str
-    run: Callable[[Any, JobContext], object]
+    run: Callable[[Any, JobContext], Any]
     payload_type: Any
     description: str
     timeout: timedelta
     max_attempts: int
     backoff: Backoff
+    isolation: Isolation = "thread"
+    is_async: bool = False  # its function is a coroutine function
 
     def decode(self, payload: Encoded) -> Any:
         """The payload as its type. Raises InvalidPayload with the path of the fault."""
@@ -81,6 +87,9 @@ class Registry:
         except KeyError:
             raise UnknownJobType(name, sorted(self._types)) from None
 
+    def find(self, name: str) -> JobType | None:
+        return self._types.get(name)
+
     def all(self) -> Mapping[str, JobType]:
         return self._types
 
@@ -97,11 +106,14 @@ def job(
     timeout: timedelta = timedelta(minutes=5),
     max_attempts: int = 3,
     backoff: Backoff | None = None,
+    isolation: Isolation = "thread",
     into: Registry = registry,
 ) -> Callable[[Callable[[P, JobContext], R]], Callable[[P, JobContext], R]]:
-    """Register a function as the handler of a job type.
+    """Register a function, plain or ``async``, as the handler of a job type.
 
     Its first parameter's annotation is the payload's schema: a msgspec Struct, a dataclass, a TypedDict or any JSON type.
+    isolation: "process" runs it in a child process, which can be stopped whatever it does: for native code, for code
+    that blocks, and for code that keeps a core busy.
     """
 
     def register(run: Callable[[P, JobContext], R]) -> Callable[[P, JobContext], R]:
@@ -114,6 +126,8 @@ def job(
                 timeout=timeout,
                 max_attempts=max_attempts,
                 backoff=backoff or Exponential(),
+                isolation=isolation,
+                is_async=inspect.iscoroutinefunction(run),
             )
         )
         return run

@@ -10,22 +10,28 @@ from __future__ import annotations
 import contextlib
 import select
 from collections.abc import Iterator, Mapping
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 import msgspec
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
 
 from chalicelib.errors import StoreUnavailable, Unstorable
+from chalicelib.store.arrays import understand_arrays
 
 Row = tuple[Any, ...]
+R = TypeVar("R")
+
+PATIENCE_SECONDS = 10.0  # with one statement: a server that hangs must not hang us; a lease has three times as much
 
 
 class Database:
     """Opened at first use, opened again when the server has gone away. For one thread."""
 
-    def __init__(self, url: str, *, connect_seconds: int = 3) -> None:
+    def __init__(self, url: str, *, connect_seconds: int = 3, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._patience_seconds = patience_seconds
         # A vanished host breaks the connection in about 10 s, whether we were sending or waiting, and not in 15 minutes.
         self._conninfo = make_conninfo(
             url,
@@ -35,13 +41,18 @@ class Database:
             keepalives_interval=2,
             keepalives_count=3,
         )
-        self._connection: psycopg.Connection[Row] | None = None
+        self._connection: _Impatient | None = None
 
     def fetch(self, query: LiteralString, params: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows of one statement, committed."""
         with self._ours() as connection, connection.cursor(binary=True) as cursor:
             cursor.execute(query, params)
             return cursor.fetchall()
+
+    def count(self, query: LiteralString, params: Mapping[str, Any]) -> int:
+        """How many rows one statement changed, committed."""
+        with self._ours() as connection, connection.cursor(binary=True) as cursor:
+            return cursor.execute(query, params).rowcount
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Row]]:
@@ -69,9 +80,20 @@ class Database:
         if self._connection is not None and (self._connection.closed or _was_cut(self._connection)):
             self.close()
         if self._connection is None:
-            self._connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+            self._connection = _Impatient.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+            self._connection.patience_seconds = self._patience_seconds
             set_json_loads(msgspec.Raw, self._connection)
+            understand_arrays(self._connection)
         return self._connection
+
+
+class _Impatient(psycopg.Connection[Row]):
+    """Waits for an answer no longer than ``patience_seconds``: the server's own time limits help only while it runs."""
+
+    patience_seconds = PATIENCE_SECONDS
+
+    def wait(self, gen: PQGen[R], interval: float = 0.1, timeout: float | None = None) -> R:
+        return super().wait(gen, interval, timeout or self.patience_seconds)
 
 
 def _was_cut(connection: psycopg.Connection[Row]) -> bool:

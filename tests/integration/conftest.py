@@ -15,17 +15,20 @@ import pytest
 import redis
 from uuid_utils.compat import uuid7
 
+from chalicelib.announcer import Announcer
+from chalicelib.children import Children
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, Registry, job
-from chalicelib.jobs import LEASE, Job, JobStatus, NewJob
+from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, NewJob
 from chalicelib.leases import Keeper
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink, connect
 from chalicelib.scheduler import Scheduler, Submission
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
+from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.migrations import MigrationStore
@@ -88,6 +91,11 @@ def store(database: Database) -> JobStore:
 
 
 @pytest.fixture
+def attempts(database: Database) -> AttemptStore:
+    return AttemptStore(database)
+
+
+@pytest.fixture
 def queues(cache: redis.Redis) -> Queues:
     return Queues(cache)
 
@@ -118,18 +126,19 @@ class World:
         self.cache = cache
         self.registry = registry
         self.store = self.new_store()
+        self.attempts = self.new_attempts()
         self.link = RedisLink(cache)
         self.queues = Queues(cache)
         self.stream = EventStream(cache)
+        self.announcer = self.new_announcer()
         self.workers = Workers(cache)
         self.invoked: list[str] = []
         self.waker = Waker(cache, lambda: self, "worker-function")
         self.scheduler = Scheduler(
             registry=registry,
             store=self.store,
-            redis_link=self.link,
             queues=self.queues,
-            stream=self.stream,
+            announcer=self.announcer,
             workers=self.workers,
             waker=self.waker,
         )
@@ -139,8 +148,17 @@ class World:
         self.invoked.append(call["FunctionName"])
 
     def new_store(self) -> JobStore:
+        return JobStore(self._new_database())
+
+    def new_attempts(self) -> AttemptStore:
+        return AttemptStore(self._new_database())
+
+    def new_announcer(self) -> Announcer:
+        return Announcer(redis_link=self.link, stream=self.stream, store=self.new_store())
+
+    def _new_database(self) -> Database:
         self._databases.append(Database(self._addresses.database_url))
-        return JobStore(self._databases[-1])
+        return self._databases[-1]
 
     def close(self) -> None:
         for database in self._databases:
@@ -153,32 +171,46 @@ class World:
 
     def fetcher(self, worker_id: str = "w") -> Fetcher:
         return Fetcher(
-            store=self.new_store(), redis_link=self.link, queues=self.queues, stream=self.stream, worker_id=worker_id
+            attempts=self.new_attempts(),
+            store=self.new_store(),
+            queues=self.queues,
+            announcer=self.new_announcer(),
+            worker_id=worker_id,
+        )
+
+    def settler(self, hand: Hand, **parts: Any) -> Settler:
+        return Settler(
+            **{
+                "attempts": self.new_attempts(),
+                "store": self.new_store(),
+                "queues": self.queues,
+                "announcer": self.new_announcer(),
+                "hand": hand,
+                **parts,
+            }
         )
 
     def keeper(self, hand: Hand) -> Keeper:
         return Keeper(
-            store=self.new_store(),
-            redis_link=self.link,
+            attempts=self.new_attempts(),
             queues=self.queues,
-            stream=self.stream,
+            announcer=self.new_announcer(),
             hand=hand,
             show_life=lambda: None,
             say_goodbye=lambda: None,
         )
 
-    def worker(self, slots: int = 4) -> Worker:
+    def worker(self, slots: int = 4, worker_id: str = "w") -> Worker:
         hand = Hand(slots)
         return Worker(
-            worker_id="w",
+            worker_id=worker_id,
             settings=self.settings,
+            registry=self.registry,
             queues=self.queues,
             workers=self.workers,
-            fetcher=self.fetcher(),
-            executor=Executor(self.registry, random.Random(1)),
-            settler=Settler(
-                store=self.new_store(), redis_link=self.link, queues=self.queues, stream=self.stream, hand=hand
-            ),
+            fetcher=self.fetcher(worker_id),
+            executor=Executor(self.registry, random.Random(1), Children().run),
+            settler=self.settler(hand),
             keeper=self.keeper(hand),
             hand=hand,
         )
@@ -225,15 +257,15 @@ def insert(store: JobStore, **fields: Any) -> Job:
     return inserted
 
 
-def claim(store: JobStore, *ids: UUID) -> list[Job]:
-    return store.claim(ids, "w", LEASE, FOREVER)
+def claim(attempts: AttemptStore, *ids: UUID) -> list[ClaimedJob]:
+    return attempts.claim(ids, "w", LEASE, FOREVER)
 
 
 @pytest.fixture
-def expire_lease(conn: psycopg.Connection[Any], cache: redis.Redis) -> Callable[[Job], None]:
+def expire_lease(conn: psycopg.Connection[Any], cache: redis.Redis) -> Callable[[ClaimedJob | Job], None]:
     """Age a running job's lease, in Postgres and in Redis, as if its worker had gone 31 s ago."""
 
-    def expire(job: Job) -> None:
+    def expire(job: ClaimedJob | Job) -> None:
         conn.execute(
             "UPDATE jobs SET lease_expires_at = now() - interval '1 second' WHERE id = %s AND status = 'RUNNING'",
             [job.id],

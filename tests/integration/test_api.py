@@ -241,7 +241,8 @@ def test_a_submit_while_postgres_is_away_is_told_to_come_back(api: Api, monkeypa
 def test_a_submit_while_redis_is_away_is_accepted(api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from chalicelib.redis_link import RedisLink, connect
 
-    monkeypatch.setattr(resources.scheduler(), "_redis_link", RedisLink(connect("redis://127.0.0.1:1/0")))
+    away = RedisLink(connect("redis://127.0.0.1:1/0"))
+    monkeypatch.setattr(resources.scheduler()._announcer, "_redis_link", away)
 
     response = api.post("/jobs", {"job_type": "echo"})
 

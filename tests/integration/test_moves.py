@@ -11,52 +11,81 @@ import psycopg
 import pytest
 
 from chalicelib.jobs import (
+    CANCEL,
     CLAIM,
     COMPLETE,
     FAIL,
     LEASE,
     MOVES,
     RETRY,
+    REVIVE,
     AttemptError,
+    Cancelled,
+    ClaimedJob,
     Completed,
     Failed,
     Job,
     JobStatus,
     Move,
     Outcome,
+    Postponed,
     Progress,
     Released,
     Retry,
     Settlement,
 )
-from chalicelib.store.jobs import KEPT_ERRORS, MAX_CRASHES, JobStore
+from chalicelib.store.attempts import KEPT_ERRORS, MAX_CRASHES, AttemptStore
+from chalicelib.store.jobs import REVIVED_ATTEMPTS, JobStore
 from tests.integration.conftest import claim, insert, put_in_status
+from tests.samples import a_claimed_job
 
 BOOM = AttemptError(type="ValueError", message="boom")
 
 
-def settle(store: JobStore, job: Job, outcome: Outcome) -> list[Job]:
-    return store.settle([Settlement(job, outcome)])
+def settle(attempts: AttemptStore, job: ClaimedJob, outcome: Outcome) -> list[Job]:
+    return attempts.settle([Settlement(job, outcome)])
 
 
-MAKE_MOVE: dict[str, Callable[[JobStore, Job], list[Job]]] = {
-    CLAIM.name: lambda store, job: claim(store, job.id),
-    COMPLETE.name: lambda store, job: settle(store, job, Completed(b"1")),
-    RETRY.name: lambda store, job: settle(store, job, Retry(BOOM, timedelta(0))),
-    FAIL.name: lambda store, job: settle(store, job, Failed(BOOM)),
-}
+def as_claimed(job: Job) -> ClaimedJob:
+    return a_claimed_job(id=job.id, attempt=job.attempt)
+
+
+Moving = Callable[[JobStore, AttemptStore, Job], object]
+
+# Every way there is to make a move.
+MAKE_MOVE: list[tuple[Move, Moving]] = [
+    (CLAIM, lambda _, attempts, job: claim(attempts, job.id)),
+    (COMPLETE, lambda _, attempts, job: attempts.complete([as_claimed(job)], [b"1"])),
+    (COMPLETE, lambda _, attempts, job: settle(attempts, as_claimed(job), Completed(b"1"))),
+    (RETRY, lambda _, attempts, job: settle(attempts, as_claimed(job), Retry(BOOM, timedelta(0)))),
+    (FAIL, lambda _, attempts, job: settle(attempts, as_claimed(job), Failed(BOOM))),
+    (CANCEL, lambda store, attempts, job: _cancelled(store, attempts, job)),
+    (REVIVE, lambda store, _, job: store.revive([job.id])),
+]
+
+
+def _cancelled(store: JobStore, attempts: AttemptStore, job: Job) -> object:
+    """A running job is asked first, and is cancelled by its worker."""
+    if job.status is JobStatus.RUNNING:
+        return settle(attempts, as_claimed(job), Cancelled())
+    return store.cancel([job.id])
 
 
 @pytest.mark.parametrize("status", JobStatus)
-@pytest.mark.parametrize("move", MOVES, ids=lambda move: move.name)
+@pytest.mark.parametrize(("move", "make"), MAKE_MOVE, ids=lambda part: getattr(part, "name", ""))
 def test_postgres_allows_exactly_the_moves_in_the_table(
-    store: JobStore, conn: psycopg.Connection[Any], move: Move, status: JobStatus
+    store: JobStore,
+    attempts: AttemptStore,
+    conn: psycopg.Connection[Any],
+    move: Move,
+    make: Moving,
+    status: JobStatus,
 ) -> None:
     job = insert(store)
     put_in_status(conn, job, status)
     before = store.get(job.id)
 
-    moved = bool(MAKE_MOVE[move.name](store, before))
+    moved = bool(make(store, attempts, before))
 
     assert moved == (status in move.sources)
     after = store.get(job.id)
@@ -64,83 +93,90 @@ def test_postgres_allows_exactly_the_moves_in_the_table(
     assert after.version == before.version + moved
 
 
-def test_a_claim_starts_the_next_attempt(store: JobStore) -> None:
-    job = insert(store)
+def test_every_move_of_the_table_is_tried() -> None:
+    assert {move for move, _ in MAKE_MOVE} == set(MOVES)
 
-    (running,) = claim(store, job.id)
 
+def test_a_claim_starts_the_next_attempt(store: JobStore, attempts: AttemptStore) -> None:
+    (claimed,) = claim(attempts, insert(store).id)
+
+    running = store.get(claimed.id)
     assert (running.status, running.attempt, running.worker_id) == (JobStatus.RUNNING, 1, "w")
+    assert claimed.attempt == 1
     assert running.started_at is not None
     assert running.lease_expires_at is not None
     assert running.lease_expires_at - running.started_at == LEASE
 
 
-def test_two_claims_of_one_job_give_it_to_one_worker(store: JobStore) -> None:
+def test_two_claims_of_one_job_give_it_to_one_worker(store: JobStore, attempts: AttemptStore) -> None:
     job = insert(store)
 
-    first, second = claim(store, job.id), claim(store, job.id)
+    first, second = claim(attempts, job.id), claim(attempts, job.id)
 
     assert len(first) == 1
     assert second == []
 
 
-def test_a_job_is_not_claimed_before_its_time(store: JobStore) -> None:
+def test_a_job_is_not_claimed_before_its_time(store: JobStore, attempts: AttemptStore) -> None:
     job = insert(store, delay=timedelta(hours=1))
 
-    assert claim(store, job.id) == []
+    assert claim(attempts, job.id) == []
     assert job.waits
 
 
-def test_a_job_that_may_run_longer_than_we_have_is_left_alone(store: JobStore) -> None:
+def test_a_job_that_may_run_longer_than_we_have_is_left_alone(store: JobStore, attempts: AttemptStore) -> None:
     job = insert(store, timeout_seconds=30.0)
 
-    assert store.claim([job.id], "w", LEASE, timedelta(seconds=29)) == []
-    assert len(store.claim([job.id], "w", LEASE, timedelta(seconds=30))) == 1
+    assert attempts.claim([job.id], "w", LEASE, timedelta(seconds=29)) == []
+    assert len(attempts.claim([job.id], "w", LEASE, timedelta(seconds=30))) == 1
 
 
 def test_a_worker_that_outlived_its_lease_cannot_finish_the_job(
-    store: JobStore, expire_lease: Callable[[Job], None]
+    store: JobStore, attempts: AttemptStore, expire_lease: Callable[[ClaimedJob | Job], None]
 ) -> None:
-    (slow,) = claim(store, insert(store).id)
+    (slow,) = claim(attempts, insert(store).id)
     expire_lease(slow)
-    (fast,) = claim(store, slow.id)
+    (fast,) = claim(attempts, slow.id)
 
-    assert settle(store, slow, Completed(b'"slow"')) == []
-    (done,) = settle(store, fast, Completed(b'"fast"'))
+    assert settle(attempts, slow, Completed(b'"slow"')) == []
+    (done,) = settle(attempts, fast, Completed(b'"fast"'))
 
     assert done.attempt == 2
-    assert bytes(done.result or b"") == b'"fast"'
+    assert bytes(store.get(done.id).result or b"") == b'"fast"'
 
 
 def test_a_vanished_worker_counts_as_a_crash_and_not_as_a_failure(
-    store: JobStore, expire_lease: Callable[[Job], None]
+    store: JobStore, attempts: AttemptStore, expire_lease: Callable[[ClaimedJob | Job], None]
 ) -> None:
-    (first,) = claim(store, insert(store, max_attempts=1).id)
+    (first,) = claim(attempts, insert(store, max_attempts=1).id)
     expire_lease(first)
 
-    (second,) = claim(store, first.id)
+    (second,) = claim(attempts, first.id)
 
     assert (second.attempt, second.crashes, second.failures) == (2, 1, 0)
 
 
-def test_a_job_whose_workers_keep_vanishing_is_failed(store: JobStore, expire_lease: Callable[[Job], None]) -> None:
+def test_a_job_whose_workers_keep_vanishing_is_failed(
+    store: JobStore, attempts: AttemptStore, expire_lease: Callable[[ClaimedJob | Job], None]
+) -> None:
     job = insert(store)
     for _ in range(MAX_CRASHES):
-        (running,) = claim(store, job.id)
-        assert store.bury([job.id]) == []
+        (running,) = claim(attempts, job.id)
+        assert attempts.bury([job.id]) == []
         expire_lease(running)
 
-    assert claim(store, job.id) == []
-    (buried,) = store.bury([job.id])
+    assert claim(attempts, job.id) == []
+    assert attempts.bury([job.id]) == [job.id]
 
+    buried = store.get(job.id)
     assert (buried.status, buried.crashes) == (JobStatus.FAILED, MAX_CRASHES)
     assert "vanished" in (buried.error or "")
 
 
-def test_a_retry_waits_and_keeps_its_error(store: JobStore) -> None:
-    (running,) = claim(store, insert(store).id)
+def test_a_retry_waits_and_keeps_its_error(store: JobStore, attempts: AttemptStore) -> None:
+    (running,) = claim(attempts, insert(store).id)
 
-    (waiting,) = settle(store, running, Retry(BOOM, timedelta(hours=1)))
+    (waiting,) = settle(attempts, running, Retry(BOOM, timedelta(hours=1)))
 
     assert (waiting.status, waiting.waits, waiting.failures) == (JobStatus.QUEUED, True, 1)
     assert waiting.error == "boom"
@@ -148,80 +184,91 @@ def test_a_retry_waits_and_keeps_its_error(store: JobStore) -> None:
     assert (kept["attempt"], kept["type"], kept["message"]) == (1, "ValueError", "boom")
 
 
-def test_a_released_job_is_due_at_once_and_pays_nothing(store: JobStore) -> None:
-    (running,) = claim(store, insert(store).id)
+def test_a_released_job_is_due_at_once_and_pays_nothing(store: JobStore, attempts: AttemptStore) -> None:
+    (running,) = claim(attempts, insert(store).id)
 
-    (released,) = settle(store, running, Released())
+    (released,) = settle(attempts, running, Released())
 
     assert (released.status, released.waits, released.failures) == (JobStatus.QUEUED, False, 0)
-    assert claim(store, released.id)[0].attempt == 2
+    assert released.run_at == released.created_at
+    assert claim(attempts, released.id)[0].attempt == 2
 
 
-def test_a_completed_job_forgets_its_last_error_and_keeps_the_list(store: JobStore) -> None:
-    (first,) = claim(store, insert(store).id)
-    settle(store, first, Retry(BOOM, timedelta(0)))
-    (second,) = claim(store, first.id)
+def test_a_completed_job_forgets_its_last_error_and_keeps_the_list(store: JobStore, attempts: AttemptStore) -> None:
+    (first,) = claim(attempts, insert(store).id)
+    settle(attempts, first, Retry(BOOM, timedelta(0)))
+    (second,) = claim(attempts, first.id)
 
-    settle(store, second, Completed(b"null"))
+    settle(attempts, second, Completed(b"null"))
 
     done = store.get(first.id)
     assert done.error is None
     assert len(msgspec.json.decode(done.errors or b"[]")) == 1
 
 
-def test_only_the_last_errors_are_kept(store: JobStore, conn: psycopg.Connection[Any]) -> None:
+def test_only_the_last_errors_are_kept(store: JobStore, attempts: AttemptStore, conn: psycopg.Connection[Any]) -> None:
     job = insert(store, max_attempts=100)
     conn.execute("UPDATE jobs SET errors = (SELECT jsonb_agg(n) FROM generate_series(1, %s) AS n)", [KEPT_ERRORS])
-    (running,) = claim(store, job.id)
+    (running,) = claim(attempts, job.id)
 
-    settle(store, running, Retry(BOOM, timedelta(0)))
+    settle(attempts, running, Retry(BOOM, timedelta(0)))
 
     errors = msgspec.json.decode(store.get(job.id).errors or b"[]")
     assert len(errors) == KEPT_ERRORS
     assert (errors[0], errors[-1]["message"]) == (2, "boom")
 
 
-def test_one_statement_settles_outcomes_of_every_kind(store: JobStore) -> None:
-    jobs = claim(store, *(insert(store).id for _ in range(4)))
-    outcomes: list[Outcome] = [Completed(b"[1]"), Retry(BOOM, timedelta(hours=1)), Failed(BOOM), Released()]
+def test_one_statement_settles_outcomes_of_every_kind(store: JobStore, attempts: AttemptStore) -> None:
+    jobs = claim(attempts, *(insert(store).id for _ in range(6)))
+    outcomes: list[Outcome] = [
+        Completed(b"[1]"),
+        Retry(BOOM, timedelta(hours=1)),
+        Failed(BOOM),
+        Released(),
+        Postponed(timedelta(hours=1)),
+        Cancelled(),
+    ]
 
-    settled = store.settle([Settlement(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True)])
+    settled = attempts.settle([Settlement(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True)])
 
     by_id = {job.id: job.status for job in settled}
-    assert [by_id[job.id] for job in jobs] == ["COMPLETED", "QUEUED", "FAILED", "QUEUED"]
+    assert [by_id[job.id] for job in jobs] == ["COMPLETED", "QUEUED", "FAILED", "QUEUED", "QUEUED", "CANCELLED"]
 
 
 def test_renewing_keeps_the_lease_of_the_attempt_that_holds_it(
-    store: JobStore, expire_lease: Callable[[Job], None]
+    store: JobStore, attempts: AttemptStore, expire_lease: Callable[[ClaimedJob | Job], None]
 ) -> None:
-    (stale,) = claim(store, insert(store).id)
+    (stale,) = claim(attempts, insert(store).id)
     expire_lease(stale)
-    (current,) = claim(store, stale.id)
+    (current,) = claim(attempts, stale.id)
+    before = store.get(current.id).lease_expires_at
 
-    assert store.renew([stale], LEASE) == []
-    (renewed,) = store.renew([current], LEASE)
+    assert attempts.renew([stale], LEASE) == []
+    (renewed,) = attempts.renew([current], LEASE)
 
-    assert renewed.lease_expires_at is not None
-    assert current.lease_expires_at is not None
-    assert renewed.lease_expires_at > current.lease_expires_at
+    assert before is not None
+    assert renewed.lease_expires_at > before
+    assert not renewed.must_end
 
 
-def test_progress_is_a_new_version_and_only_the_holder_may_report_it(store: JobStore) -> None:
-    (running,) = claim(store, insert(store).id)
+def test_progress_is_a_new_version_and_only_the_holder_may_report_it(store: JobStore, attempts: AttemptStore) -> None:
+    (running,) = claim(attempts, insert(store).id)
     other = msgspec.structs.replace(running, attempt=9)
 
-    assert store.report([(other, Progress(0.1, "no"))]) == []
-    (told,) = store.report([(running, Progress(0.5, "half"))])
+    assert attempts.report([(other, Progress(0.1, "no"))]) == []
+    before = store.get(running.id)
+    assert attempts.report([(running, Progress(0.5, "half"))]) == [running.id]
 
-    assert told.version == running.version + 1
+    told = store.get(running.id)
+    assert told.version == before.version + 1
     assert msgspec.json.decode(told.progress or b"") == {"fraction": 0.5, "message": "half"}
 
 
-def test_nul_in_a_result_is_replaced_and_an_escaped_backslash_is_not(store: JobStore) -> None:
-    (running,) = claim(store, insert(store).id)
+def test_nul_in_a_result_is_replaced_and_an_escaped_backslash_is_not(store: JobStore, attempts: AttemptStore) -> None:
+    (running,) = claim(attempts, insert(store).id)
     value = ["a\x00b", "\\u0000", "\\\x00"]
 
-    settle(store, running, Completed(msgspec.json.encode(value)))
+    settle(attempts, running, Completed(msgspec.json.encode(value)))
 
     assert msgspec.json.decode(store.get(running.id).result or b"") == ["a\ufffdb", "\\u0000", "\\\ufffd"]
 
@@ -247,3 +294,98 @@ def test_the_table_refuses_what_must_not_be(
 
     with pytest.raises(psycopg.errors.CheckViolation, match=constraint):
         conn.execute(f"UPDATE jobs SET {broken}".encode())
+
+
+def test_cancelling_a_running_job_asks_once_and_leaves_it_running(store: JobStore, attempts: AttemptStore) -> None:
+    (running,) = claim(attempts, insert(store).id)
+
+    (asked,) = store.cancel([running.id])
+
+    assert asked.status is JobStatus.RUNNING
+    assert asked.cancel_requested_at is not None
+    assert store.cancel([running.id]) == []
+    assert [renewal.must_end for renewal in attempts.renew([running], LEASE)] == [True]
+
+
+@pytest.mark.parametrize("late", [Completed(b"1"), Retry(BOOM, timedelta(0)), Failed(BOOM), Released()])
+def test_a_job_that_was_asked_to_end_takes_no_other_outcome(
+    store: JobStore, attempts: AttemptStore, late: Outcome
+) -> None:
+    (running,) = claim(attempts, insert(store).id)
+    store.cancel([running.id])
+
+    assert attempts.complete([running], [b"1"]) == 0
+    assert settle(attempts, running, late) == []
+    (ended,) = settle(attempts, running, Cancelled())
+
+    assert (ended.status, ended.result) == (JobStatus.CANCELLED, None)
+
+
+def test_a_cancelled_job_whose_worker_vanished_is_not_claimed_but_ended(
+    store: JobStore, attempts: AttemptStore, expire_lease: Callable[[ClaimedJob | Job], None]
+) -> None:
+    (running,) = claim(attempts, insert(store).id)
+    store.cancel([running.id])
+    assert attempts.bury([running.id]) == []
+    expire_lease(running)
+
+    assert claim(attempts, running.id) == []
+    assert attempts.bury([running.id]) == [running.id]
+
+    ended = store.get(running.id)
+    assert (ended.status, ended.crashes) == (JobStatus.CANCELLED, 1)
+
+
+def test_a_revived_job_has_attempts_again_and_no_crashes(
+    store: JobStore, attempts: AttemptStore, expire_lease: Callable[[ClaimedJob | Job], None]
+) -> None:
+    (crashed,) = claim(attempts, insert(store, max_attempts=1).id)
+    expire_lease(crashed)
+    (running,) = claim(attempts, crashed.id)
+    settle(attempts, running, Failed(BOOM))
+
+    (revived,) = store.revive([running.id])
+
+    assert (revived.status, revived.waits, revived.crashes) == (JobStatus.QUEUED, False, 0)
+    assert (revived.failures, revived.max_attempts) == (1, 1 + REVIVED_ATTEMPTS)
+    assert claim(attempts, revived.id)[0].attempt == 3
+
+
+def test_a_revived_cancelled_job_is_asked_nothing_any_more(store: JobStore, attempts: AttemptStore) -> None:
+    job = insert(store)
+    store.cancel([job.id])
+
+    (revived,) = store.revive([job.id])
+
+    assert revived.cancel_requested_at is None
+    assert len(claim(attempts, job.id)) == 1
+
+
+def test_a_crash_is_kept_among_the_errors(
+    store: JobStore, attempts: AttemptStore, expire_lease: Callable[[ClaimedJob | Job], None]
+) -> None:
+    (crashed,) = claim(attempts, insert(store).id)
+    expire_lease(crashed)
+    claim(attempts, crashed.id)
+
+    (kept,) = msgspec.json.decode(store.get(crashed.id).errors or b"[]")
+
+    assert (kept["attempt"], kept["type"], kept["message"]) == (1, "WorkerCrashed", "its worker w vanished")
+
+
+def test_a_claim_whose_answer_was_lost_is_given_back_and_costs_nothing(store: JobStore, attempts: AttemptStore) -> None:
+    (mine,) = claim(attempts, insert(store).id)
+    (other,) = attempts.claim([insert(store).id], "somebody else", LEASE, timedelta(days=1))
+
+    (given_back,) = attempts.disown([mine.id, other.id], "w")
+
+    assert (given_back.id, given_back.status) == (mine.id, JobStatus.QUEUED)
+    assert (given_back.crashes, given_back.failures) == (0, 0)
+
+
+def test_postponing_counts_no_failure(store: JobStore, attempts: AttemptStore) -> None:
+    (running,) = claim(attempts, insert(store, max_attempts=1).id)
+
+    (waiting,) = settle(attempts, running, Postponed(timedelta(hours=1)))
+
+    assert (waiting.status, waiting.waits, waiting.failures, waiting.error) == (JobStatus.QUEUED, True, 0, None)

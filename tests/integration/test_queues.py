@@ -10,6 +10,7 @@ import redis
 from chalicelib.jobs import LEASE, Job, JobStatus
 from chalicelib.queues import Queues, member
 from chalicelib.redis_link import Batch
+from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.jobs import JobStore
 from chalicelib.workers import Workers
 from tests.integration.conftest import claim, insert
@@ -32,9 +33,12 @@ def take(queues: Queues, limit: int = 10, lease: timedelta = LEASE) -> list[Any]
     return queues.take(["default"], limit, lease).ids.get("default", [])
 
 
-def test_each_job_is_put_where_its_row_says(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
+def test_each_job_is_put_where_its_row_says(
+    cache: redis.Redis, queues: Queues, store: JobStore, attempts: AttemptStore
+) -> None:
     due, later, running, done = (insert(store), insert(store, delay=LEASE), insert(store), insert(store))
-    (running,) = claim(store, running.id)
+    claim(attempts, running.id)
+    running = store.get(running.id)
     done = msgspec.structs.replace(done, status=JobStatus.COMPLETED)
 
     sync(cache, queues, due, later, running, done)
@@ -45,13 +49,16 @@ def test_each_job_is_put_where_its_row_says(cache: redis.Redis, queues: Queues, 
     assert cache.zscore("{q:default}:leased", member(running)) is not None
 
 
-def test_syncing_again_in_another_state_moves_the_job(cache: redis.Redis, queues: Queues, store: JobStore) -> None:
+def test_syncing_again_in_another_state_moves_the_job(
+    cache: redis.Redis, queues: Queues, store: JobStore, attempts: AttemptStore
+) -> None:
     job = insert(store)
     sync(cache, queues, job)
     sync(cache, queues, job)
     assert sets(cache) == {"ready": 1}
 
-    (running,) = claim(store, job.id)
+    claim(attempts, job.id)
+    running = store.get(job.id)
     sync(cache, queues, running)
     assert sets(cache) == {"leased": 1}
 
@@ -131,15 +138,15 @@ def test_a_deleted_job_is_forgotten_whatever_its_priority(cache: redis.Redis, qu
 def test_a_queue_that_stops_being_empty_rings_the_bell_once(
     cache: redis.Redis, queues: Queues, store: JobStore
 ) -> None:
-    rings: list[int] = []
+    rings: list[str] = []
     bell = threading.Semaphore(0)
 
-    def ring() -> None:
-        rings.append(1)
+    def ring(queue: str) -> None:
+        rings.append(queue)
         bell.release()
 
     stopped = threading.Event()
-    listener = threading.Thread(target=Workers(cache).listen, args=(ring, stopped.is_set))
+    listener = threading.Thread(target=Workers(cache).listen, args=(ring, print, stopped.is_set))
     listener.start()
     while not cache.pubsub_numsub("wake")[0][1]:
         pass
@@ -152,4 +159,4 @@ def test_a_queue_that_stops_being_empty_rings_the_bell_once(
     stopped.set()
     listener.join()
 
-    assert len(rings) == 2
+    assert rings == ["default", "default"]

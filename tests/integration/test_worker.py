@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -11,15 +12,14 @@ import msgspec
 import psycopg
 import pytest
 
+from chalicelib.attempt import Attempt
 from chalicelib.connections import Connections
-from chalicelib.errors import GiveUp, LeaseLost, QueueUnavailable, StoreUnavailable
-from chalicelib.executor import Attempt
+from chalicelib.errors import AttemptStopped, GiveUp, QueueUnavailable, StoreUnavailable
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, job
-from chalicelib.jobs import LEASE, Completed, Job, JobStatus, Settlement
+from chalicelib.jobs import LEASE, ClaimedJob, Completed, Job, JobStatus
 from chalicelib.queues import member
-from chalicelib.settler import Settler
-from chalicelib.store.jobs import JobStore
+from chalicelib.store.attempts import AttemptStore
 from chalicelib.worker import Budget
 from tests.integration.conftest import FOREVER, World
 
@@ -69,7 +69,9 @@ def test_giving_up_fails_the_job_at_once(world: World) -> None:
     assert (failed.status, failed.attempt, failed.error) == (JobStatus.FAILED, 1, "no use")
 
 
-def test_a_job_left_by_a_killed_worker_is_run_again(world: World, expire_lease: Callable[[Job], None]) -> None:
+def test_a_job_left_by_a_killed_worker_is_run_again(
+    world: World, expire_lease: Callable[[ClaimedJob | Job], None]
+) -> None:
     submitted = world.submit()
     (abandoned,) = world.fetcher("killed").fetch(["default"], 1, FOREVER).jobs
     assert world.run_due() == 0
@@ -81,7 +83,7 @@ def test_a_job_left_by_a_killed_worker_is_run_again(world: World, expire_lease: 
     assert (done.status, done.attempt, done.crashes) == (JobStatus.COMPLETED, 2, 1)
 
 
-def test_a_job_taken_but_never_claimed_is_run(world: World, expire_lease: Callable[[Job], None]) -> None:
+def test_a_job_taken_but_never_claimed_is_run(world: World, expire_lease: Callable[[ClaimedJob | Job], None]) -> None:
     submitted = world.submit()
     world.queues.take(["default"], 1, LEASE)
 
@@ -91,7 +93,9 @@ def test_a_job_taken_but_never_claimed_is_run(world: World, expire_lease: Callab
     assert world.store.get(submitted.id).attempt == 1
 
 
-def test_a_poison_job_is_failed_and_watchers_hear_of_it(world: World, expire_lease: Callable[[Job], None]) -> None:
+def test_a_poison_job_is_failed_and_watchers_hear_of_it(
+    world: World, expire_lease: Callable[[ClaimedJob | Job], None]
+) -> None:
     Connections(world.cache).add("watcher", "api", "stage")
     submitted = world.submit()
     for _ in range(3):
@@ -151,7 +155,7 @@ def test_stopping_finishes_what_runs_and_releases_what_waits(world: World, monke
     running.start()
     assert started.wait(10)
     worker.stop()
-    while not worker._waiting.empty():
+    while worker._hand.longest_wait():
         pass
     go_on.set()
     running.join()
@@ -164,7 +168,7 @@ def test_stopping_finishes_what_runs_and_releases_what_waits(world: World, monke
 def test_a_worker_whose_settler_dies_ends_with_the_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.submit()
     worker = world.worker()
-    monkeypatch.setattr(worker._settler._store, "settle", lambda settlements: 1 / 0)
+    monkeypatch.setattr(worker._settler._attempts, "complete", lambda *_: 1 / 0)
 
     with ThreadPoolExecutor() as threads:
         ended = threads.submit(worker.run, Budget(), timedelta(0))
@@ -182,7 +186,7 @@ def test_what_does_not_end_within_the_grace_goes_back_and_pays_nothing(world: Wo
     def stubborn(payload: Any, context: JobContext) -> str:
         started.set()
         go_on.wait(10)
-        with contextlib.suppress(LeaseLost):
+        with contextlib.suppress(AttemptStopped):
             context.check_cancelled()
             heard.append(False)
         return "too late"
@@ -211,9 +215,12 @@ def test_a_claimed_job_is_run_though_nobody_could_be_told(
 
     world.submit()
     fetcher = world.fetcher()
-    monkeypatch.setattr(fetcher, "_announce", away)
+    monkeypatch.setattr(fetcher._announcer, "send", away)
 
-    assert len(fetcher.fetch(["default"], 1, FOREVER).jobs) == 1
+    fetched = fetcher.fetch(["default"], 1, FOREVER)
+
+    assert len(fetched.jobs) == 1
+    assert fetcher.follow_up(fetched, FOREVER) == []
 
 
 def test_jobs_that_do_not_fit_do_not_keep_others_from_running(world: World) -> None:
@@ -242,50 +249,47 @@ def test_a_worker_told_to_stop_does_not_wait_for_postgres_for_ever(
     monkeypatch.setattr("chalicelib.settler.PATIENCE_SECONDS", 0)
     world.submit()
     (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
-    store = _Away(world.new_store(), refusals=1_000)
-    settler = Settler(
-        store=store, redis_link=world.link, queues=world.queues, stream=world.stream, hand=Hand(1), pause=lambda _: None
-    )
+    attempts = _Away(world.new_attempts(), refusals=1_000)
+    settler = world.settler(Hand(1), attempts=attempts, pause=lambda _: None)
 
-    settler.put(Settlement(running, Completed(b"1")))
+    settler.put(an_attempt(world, running, b"1"))
     settler.finish()
     settler.run()
 
-    assert store.refusals > 0
+    assert attempts.refusals > 0
 
 
 def test_outcomes_are_held_while_postgres_is_away(world: World) -> None:
     world.submit(payload="kept")
     (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
-    hand = Hand(1)
-    settler = Settler(
-        store=_Away(world.new_store(), refusals=2),
-        redis_link=world.link,
-        queues=world.queues,
-        stream=world.stream,
-        hand=hand,
-        pause=lambda seconds: None,
-    )
+    settler = world.settler(Hand(1), attempts=_Away(world.new_attempts(), refusals=2), pause=lambda _: None)
 
-    settler.put(Settlement(running, Completed(b'"kept"')))
+    settler.put(an_attempt(world, running, b'"kept"'))
     settler.finish()
     settler.run()
 
     assert world.store.get(running.id).status is JobStatus.COMPLETED
 
 
-class _Away(JobStore):
+def an_attempt(world: World, job: ClaimedJob, result: bytes | None = None) -> Attempt:
+    attempt = Attempt(job, world.settings, time.monotonic())
+    if result is not None:
+        attempt.outcome = Completed(result)
+    return attempt
+
+
+class _Away(AttemptStore):
     """Postgres, but its first answers are refusals."""
 
-    def __init__(self, store: JobStore, refusals: int) -> None:
-        super().__init__(store._database)
+    def __init__(self, attempts: AttemptStore, refusals: int) -> None:
+        super().__init__(attempts._database)
         self.refusals = refusals
 
-    def settle(self, settlements: Any) -> list[Job]:
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes]) -> int:
         if self.refusals:
             self.refusals -= 1
             raise StoreUnavailable("away")
-        return super().settle(settlements)
+        return super().complete(jobs, results)
 
 
 def test_a_result_that_postgres_cannot_hold_fails_its_job_and_keeps_no_other(world: World) -> None:
@@ -305,35 +309,38 @@ def test_a_long_job_keeps_its_lease_and_reports_progress(world: World, conn: psy
     world.submit()
     (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
     hand = Hand(1)
-    attempt = Attempt(running, world.settings)
+    attempt = an_attempt(world, running)
     attempt.held_since -= 11
     attempt.progress(0.25, "a quarter")
     hand.add([attempt])
+    claimed = world.store.get(running.id)
 
     world.keeper(hand)._beat()
 
     renewed = world.store.get(running.id)
     assert renewed.lease_expires_at is not None
-    assert running.lease_expires_at is not None
-    assert renewed.lease_expires_at > running.lease_expires_at
+    assert claimed.lease_expires_at is not None
+    assert renewed.lease_expires_at > claimed.lease_expires_at
     assert msgspec.json.decode(renewed.progress or b"")["message"] == "a quarter"
     told = world.cache.zscore("{q:default}:leased", member(running))
     assert told == int(renewed.lease_expires_at.timestamp() * 1000)
 
 
-def test_a_handler_whose_lease_is_lost_hears_of_it(world: World, expire_lease: Callable[[Job], None]) -> None:
+def test_a_handler_whose_lease_is_lost_hears_of_it(
+    world: World, expire_lease: Callable[[ClaimedJob | Job], None]
+) -> None:
     world.submit()
     (slow,) = world.fetcher("slow").fetch(["default"], 1, FOREVER).jobs
     expire_lease(slow)
     world.fetcher("fast").fetch(["default"], 1, FOREVER)
     hand = Hand(1)
-    attempt = Attempt(slow, world.settings)
+    attempt = an_attempt(world, slow)
     attempt.held_since -= 11
     hand.add([attempt])
 
     world.keeper(hand)._beat()
 
-    with pytest.raises(LeaseLost):
+    with pytest.raises(AttemptStopped, match="lease lost"):
         attempt.check_cancelled()
 
 

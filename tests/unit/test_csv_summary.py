@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from moto import mock_aws
 
-from chalicelib.errors import GiveUp, InvalidPayload, LeaseLost
+from chalicelib.errors import AttemptStopped, GiveUp, InvalidPayload
 from chalicelib.handlers import registry
 from chalicelib.handlers.column_summary import ColumnSummary, summarize
 from chalicelib.handlers.column_types import ColumnType
@@ -356,9 +356,9 @@ def test_without_a_length_progress_tells_the_rows(server: LocalServer) -> None:
 
 def test_a_lost_lease_ends_the_work() -> None:
     context = FakeContext()
-    context.lost = LeaseLost(context.job_id, 1)
+    context.lost = AttemptStopped("lease lost")
 
-    with pytest.raises(LeaseLost):
+    with pytest.raises(AttemptStopped):
         csv_summary(decoded(text="a\n1\n"), context)
     assert context.reports == []
 

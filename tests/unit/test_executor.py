@@ -7,16 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from chalicelib.attempt import Attempt, StopReason
 from chalicelib.errors import GiveUp, UnknownJobType
-from chalicelib.executor import RESULT_BYTES, Attempt, Executor
+from chalicelib.executor import RESULT_BYTES, Executor
 from chalicelib.handlers.registry import JobContext, Registry, job
 from chalicelib.jobs import AttemptError, Completed, Failed, Outcome, Released, Retry
-from chalicelib.settings import Settings
-from tests.unit.test_jobs import a_row
-
-SETTINGS = Settings(
-    database_url="", redis_url="", websocket_endpoint="", worker_function="", allow_private_addresses=False
-)
+from tests.samples import an_attempt
 
 
 class Payload(msgspec.Struct, forbid_unknown_fields=True):
@@ -26,7 +22,7 @@ class Payload(msgspec.Struct, forbid_unknown_fields=True):
 def run(handler: Callable[[Any, JobContext], Any], payload: bytes = b"null", **fields: Any) -> Outcome:
     registry = Registry()
     job("echo", into=registry)(handler)
-    return Executor(registry, random.Random(1)).run(Attempt(a_row(payload=msgspec.Raw(payload), **fields), SETTINGS))
+    return Executor(registry, random.Random(1)).run(an_attempt(payload=msgspec.Raw(payload), **fields))
 
 
 def error_of(outcome: Outcome) -> AttemptError:
@@ -110,7 +106,7 @@ def test_any_message_can_be_stored(message: str) -> None:
 def test_a_handler_that_stops_because_its_lease_is_lost_has_not_failed() -> None:
     def handler(payload: Any, context: JobContext) -> None:
         assert isinstance(context, Attempt)
-        context.lose()
+        context.stop(StopReason.LOST)
         context.check_cancelled()
 
     assert run(handler) == Released()
@@ -128,7 +124,7 @@ def test_an_error_that_cannot_be_turned_into_text_is_a_failure_like_any_other() 
 
 
 def test_progress_can_be_stored_whatever_it_says() -> None:
-    attempt = Attempt(a_row(), SETTINGS)
+    attempt = an_attempt()
     attempt.progress(float("nan"), "caf\udce9.csv\x00")
 
     news = attempt.take_news()
@@ -139,7 +135,7 @@ def test_progress_can_be_stored_whatever_it_says() -> None:
 
 
 def test_only_the_latest_progress_is_told_and_once() -> None:
-    attempt = Attempt(a_row(), SETTINGS)
+    attempt = an_attempt()
     attempt.progress(0.1, "first")
     attempt.progress(7, "second")
 

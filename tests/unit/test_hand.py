@@ -1,22 +1,22 @@
 from __future__ import annotations
 
-import msgspec
+import time
 
-from chalicelib.executor import Attempt
-from chalicelib.hand import MOST_AHEAD, Hand
-from tests.unit.test_executor import SETTINGS
-from tests.unit.test_jobs import a_row
+from chalicelib.attempt import Attempt, StopReason
+from chalicelib.hand import BATCH, MOST_AHEAD, Hand
+from tests.samples import an_attempt
 
 
 def attempts(count: int) -> list[Attempt]:
-    return [Attempt(a_row(), SETTINGS) for _ in range(count)]
+    return [an_attempt() for _ in range(count)]
 
 
 def after_runs_of(seconds: float, slots: int = 4) -> Hand:
     hand = Hand(slots)
     for attempt in attempts(300):
         hand.add([attempt])
-        hand.end(attempt, seconds)
+        attempt.began_at = time.monotonic() - seconds
+        hand.end(attempt)
     return hand
 
 
@@ -32,7 +32,11 @@ def test_slow_jobs_are_left_to_other_workers() -> None:
 
 
 def test_tiny_jobs_are_fetched_far_ahead() -> None:
-    assert after_runs_of(0.000_01).room() == MOST_AHEAD
+    hand = after_runs_of(0.000_001)
+    assert hand.room() == BATCH
+
+    hand.add(attempts(BATCH))
+    assert hand.room() == MOST_AHEAD - BATCH
 
 
 def test_jobs_in_between_are_fetched_for_about_50_ms() -> None:
@@ -40,13 +44,13 @@ def test_jobs_in_between_are_fetched_for_about_50_ms() -> None:
 
 
 def test_a_full_hand_fetches_nothing_until_a_good_part_is_done() -> None:
-    hand = after_runs_of(0.000_01)
+    hand = after_runs_of(0.000_001)
     held = attempts(MOST_AHEAD)
     hand.add(held)
     assert hand.room() == 0
 
     for attempt in held[: MOST_AHEAD // 4 + 1]:
-        hand.end(attempt, 0.000_01)
+        hand.end(attempt)
 
     assert hand.room() == MOST_AHEAD // 4 + 1
 
@@ -55,24 +59,50 @@ def test_an_attempt_is_held_until_its_outcome_is_recorded() -> None:
     hand = Hand(1)
     (attempt,) = attempts(1)
     hand.add([attempt])
-    hand.end(attempt, 0.1)
+    assert hand.end(attempt)
 
     assert hand.held() == [attempt]
     assert hand.room() == 1
-    hand.drop([attempt.job])
+    hand.drop([attempt])
     assert hand.is_empty
+
+
+def test_an_attempt_ends_once() -> None:
+    hand = Hand(1)
+    (attempt,) = attempts(1)
+    hand.add([attempt])
+
+    assert [hand.end(attempt), hand.end(attempt)] == [True, False]
 
 
 def test_a_job_claimed_again_by_its_own_worker_is_held_twice_and_the_first_hears_of_it() -> None:
     hand = Hand(4)
-    job = a_row(attempt=1)
-    first, second = Attempt(job, SETTINGS), Attempt(msgspec.structs.replace(job, attempt=2, crashes=1), SETTINGS)
+    first = an_attempt(attempt=1)
+    second = an_attempt(id=first.job_id, attempt=2, crashes=1)
     hand.add([first])
     hand.add([second])
-    assert (first.is_lost, second.is_lost) == (True, False)
+    assert (first.reason, second.reason) == (StopReason.LOST, None)
 
-    hand.end(first, 0.1)
-    hand.drop([first.job])
+    hand.end(first)
+    hand.drop([first])
 
     assert hand.held() == [second]
     assert hand.room() == 3
+
+
+def test_a_request_to_cancel_that_comes_before_its_job_is_not_lost() -> None:
+    hand = Hand(1)
+    (attempt,) = attempts(1)
+    hand.cancel(attempt.job_id)
+
+    hand.add([attempt])
+
+    assert attempt.reason is StopReason.CANCELLED
+
+
+def test_jobs_that_turn_out_slow_are_fetched_with_care_at_once() -> None:
+    hand = after_runs_of(0.000_001)
+
+    hand.expect_runs_of(1.0)
+
+    assert hand.room() == 4

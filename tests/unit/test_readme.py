@@ -10,8 +10,7 @@ import pytest
 
 from chalicelib.handlers.registry import Registry
 from chalicelib.jobs import MOVES
-from tests.unit.test_executor import SETTINGS
-from tests.unit.test_jobs import a_row
+from tests.samples import an_attempt
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -42,7 +41,6 @@ def test_every_path_it_names_exists() -> None:
 
 
 def test_the_example_handler_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.executor import Attempt
     from chalicelib.handlers import registry as handlers
 
     added = Registry()
@@ -51,5 +49,5 @@ def test_the_example_handler_works(monkeypatch: pytest.MonkeyPatch) -> None:
     exec(compile(example.replace("from __future__", ""), "README.md", "exec"), {"__name__": "greetings"})  # noqa: S102
 
     job_type = added.get("greet")
-    context = Attempt(a_row(), SETTINGS)
+    context = an_attempt()
     assert job_type.run(job_type.decode(msgspec.json.encode({"name": "Ada"})), context) == ["Hello, Ada!"]

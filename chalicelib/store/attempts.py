@@ -1,0 +1,227 @@
+"""The jobs table: the moves of attempts, as workers make them. ``attempt`` is the fencing token of every one.
+
+What succeeds goes the short way: ``claim`` returns what it takes to run a job and no more, ``complete`` returns a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import LiteralString
+from uuid import UUID
+
+import msgspec
+
+from chalicelib.jobs import ClaimedJob, Job, Progress, Settlement
+from chalicelib.store.arrays import ints, jsons, uuids
+from chalicelib.store.database import Database
+from chalicelib.store.rows import JOB, as_jobs, bounded
+from chalicelib.store.settlements import columns, storable
+
+MAX_CRASHES = 3  # a job whose worker died this often is taken to be what kills them
+KEPT_ERRORS = 25
+
+_STAMP: LiteralString = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+_KEPT: LiteralString = "CASE WHEN jsonb_array_length(errors) < %(kept)s THEN errors ELSE errors - 0 END"
+
+
+# That an attempt is ours. The status is spelled so that the planner cannot count on it: rows are claimed and settled faster
+# than they are analysed, and where its statistics know of no RUNNING row, it joins them with a loop in a loop.
+_OURS: LiteralString = """job.id = held.id AND job.id BETWEEN %(first)s AND %(last)s AND job.attempt = held.attempt
+               AND job.status = CASE WHEN held.attempt > 0 THEN 'RUNNING' END"""
+
+
+class Renewal(msgspec.Struct, frozen=True):
+    """An attempt that is still ours, until ``lease_expires_at``."""
+
+    job_id: UUID
+    lease_expires_at: datetime
+    must_end: bool  # somebody asked for its end
+
+
+class AttemptStore:
+    """Starts attempts, keeps them, and records how they ended."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, ids: Sequence[UUID], worker_id: str, lease: timedelta, fits: timedelta) -> list[ClaimedJob]:
+        """Start what is due, and what was left by a worker whose lease is over. A job missing from the answer stays as it is.
+
+        fits: jobs that may run longer are left alone. A job whose workers keep dying, or that somebody cancelled, is left
+        to ``bury``.
+        """
+        rows = self._database.fetch(
+            """
+            UPDATE jobs AS job
+               SET status = 'RUNNING', version = version + 1, attempt = attempt + 1, worker_id = %(worker_id)s,
+                   started_at = now(), lease_expires_at = now() + %(lease)s, progress = NULL,
+                   crashes = CASE status WHEN 'RUNNING' THEN crashes + 1 ELSE crashes END,
+                   errors = CASE status WHEN 'RUNNING' THEN """
+            + _KEPT
+            + """ || jsonb_build_object('attempt', attempt, 'type', 'WorkerCrashed', 'traceback', '',
+                         'message', 'its worker ' || worker_id || ' vanished', 'at', """
+            + _STAMP
+            + """) ELSE errors END
+             WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
+               AND (   status = 'QUEUED' AND run_at <= now()
+                    OR status = 'RUNNING' AND lease_expires_at <= now() AND crashes + 1 < %(max_crashes)s)
+               AND timeout_seconds <= %(fits)s AND cancel_requested_at IS NULL
+            RETURNING job.id, job.attempt, job.job_type, job.queue, job.priority, job.failures, job.max_attempts, job.crashes,
+                      job.timeout_seconds, job.backoff, job.payload
+            """,
+            {
+                **bounded(ids),
+                "worker_id": worker_id,
+                "lease": lease,
+                "fits": fits.total_seconds(),
+                "max_crashes": MAX_CRASHES,
+                "kept": KEPT_ERRORS,
+            },
+        )
+        return [ClaimedJob(*row) for row in rows]
+
+    def disown(self, ids: Sequence[UUID], worker_id: str) -> list[Job]:
+        """Give back what we may have claimed without hearing of it: the answer to our claim was lost."""
+        return as_jobs(
+            self._database.fetch(
+                """
+                UPDATE jobs AS job
+                   SET status = 'QUEUED', version = version + 1, lease_expires_at = NULL
+                 WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
+                   AND status = 'RUNNING' AND worker_id = %(worker_id)s
+                RETURNING """
+                + JOB
+                + ", NULL, NULL, NULL",
+                {**bounded(ids), "worker_id": worker_id},
+            )
+        )
+
+    def bury(self, ids: Sequence[UUID]) -> list[UUID]:
+        """End what no worker may claim any more: its last allowed worker vanished too, or it vanished with a cancelled job."""
+        rows = self._database.fetch(
+            """
+            UPDATE jobs AS job
+               SET status = CASE WHEN cancel_requested_at IS NULL THEN 'FAILED' ELSE 'CANCELLED' END,
+                   version = version + 1, finished_at = now(), lease_expires_at = NULL,
+                   crashes = CASE status WHEN 'RUNNING' THEN crashes + 1 ELSE crashes END,
+                   error = CASE WHEN cancel_requested_at IS NULL THEN %(message)s ELSE error END,
+                   errors = CASE status WHEN 'RUNNING' THEN """
+            + _KEPT
+            + """ || jsonb_build_object('attempt', attempt, 'type', 'WorkerCrashed', 'traceback', '',
+                         'message', 'its worker ' || worker_id || ' vanished', 'at', """
+            + _STAMP
+            + """) ELSE errors END
+             WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
+               AND (   status = 'RUNNING' AND lease_expires_at <= now()
+                       AND (crashes + 1 >= %(max_crashes)s OR cancel_requested_at IS NOT NULL)
+                    OR status = 'QUEUED' AND cancel_requested_at IS NOT NULL)
+            RETURNING job.id
+            """,
+            {
+                **bounded(ids),
+                "max_crashes": MAX_CRASHES,
+                "kept": KEPT_ERRORS,
+                "message": f"its worker vanished {MAX_CRASHES} times while running it",
+            },
+        )
+        return [job_id for (job_id,) in rows]
+
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes]) -> int:
+        """Record results. Returns how many: where some are missing, ask ``find`` what became of them.
+
+        A job that somebody asked to end is not completed: it takes a ``Cancelled``.
+        """
+        return self._database.count(
+            """
+            UPDATE jobs AS job
+               SET status = 'COMPLETED', version = version + 1, result = held.result, finished_at = now(),
+                   lease_expires_at = NULL, error = NULL, progress = NULL
+              FROM unnest(%(ids)b, %(attempts)b, %(results)b) AS held (id, attempt, result)
+             WHERE """
+            + _OURS
+            + """ AND job.cancel_requested_at IS NULL
+            """,
+            {
+                **_held(jobs),
+                "results": jsons([storable(result) for result in results]),
+            },
+        )
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[Job]:
+        """Record outcomes of any kind. A job missing from the answer was no longer ours, or takes nothing but a ``Cancelled``."""
+        return as_jobs(
+            self._database.fetch(
+                """
+                UPDATE jobs AS job
+                   SET status = held.status, version = version + 1, result = held.result, lease_expires_at = NULL,
+                       finished_at = CASE held.status WHEN 'QUEUED' THEN NULL ELSE now() END,
+                       run_at = coalesce(now() + held.delay, run_at),
+                       failures = failures + CASE WHEN held.error IS NULL THEN 0 ELSE 1 END,
+                       error = CASE held.status WHEN 'COMPLETED' THEN NULL
+                                                ELSE coalesce(held.error ->> 'message', job.error) END,
+                       progress = CASE held.status WHEN 'COMPLETED' THEN NULL ELSE job.progress END,
+                       errors = CASE WHEN held.error IS NULL THEN errors
+                                     ELSE """
+                + _KEPT
+                + """ || (held.error || jsonb_build_object('attempt', job.attempt, 'at', """
+                + _STAMP
+                + """)) END
+                  FROM unnest(%(ids)b, %(attempts)b, %(statuses)b, %(delays)b::interval[], %(results)b,
+                              %(errors)b::text[]::jsonb[])
+                    AS held (id, attempt, status, delay, result, error)
+                 WHERE """
+                + _OURS
+                + """
+                   AND (job.cancel_requested_at IS NULL OR held.status = 'CANCELLED')
+                RETURNING """
+                + JOB
+                + ", NULL, NULL, NULL",
+                {**_held([each.job for each in settlements]), **columns(settlements), "kept": KEPT_ERRORS},
+            )
+        )
+
+    def renew(self, jobs: Sequence[ClaimedJob], lease: timedelta) -> list[Renewal]:
+        """Keep running attempts ours. A job missing from the answer is not: stop it."""
+        rows = self._database.fetch(
+            """
+            UPDATE jobs AS job
+               SET lease_expires_at = now() + %(lease)s
+              FROM unnest(%(ids)b, %(attempts)b) AS held (id, attempt)
+             WHERE """
+            + _OURS
+            + """
+            RETURNING job.id, job.lease_expires_at, job.cancel_requested_at IS NOT NULL
+            """,
+            {**_held(jobs), "lease": lease},
+        )
+        return [Renewal(*row) for row in rows]
+
+    def report(self, reports: Sequence[tuple[ClaimedJob, Progress]]) -> list[UUID]:
+        """Record how far running attempts are. A new version, so that watchers take it as news."""
+        rows = self._database.fetch(
+            """
+            UPDATE jobs AS job
+               SET progress = held.progress, version = version + 1
+              FROM unnest(%(ids)b, %(attempts)b, %(progress)b::text[]::jsonb[]) AS held (id, attempt, progress)
+             WHERE """
+            + _OURS
+            + """
+            RETURNING job.id
+            """,
+            {
+                **_held([job for job, _ in reports]),
+                "progress": [storable(msgspec.json.encode(progress)).decode() for _, progress in reports],
+            },
+        )
+        return [job_id for (job_id,) in rows]
+
+
+def _held(jobs: Sequence[ClaimedJob]) -> dict[str, object]:
+    ids = [job.id for job in jobs]
+    return {
+        "ids": uuids(ids),
+        "attempts": ints([job.attempt for job in jobs]),
+        "first": min(ids),
+        "last": max(ids),
+    }

@@ -1,0 +1,37 @@
+"""Rows of the jobs table as values: what the statements that return jobs have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import LiteralString
+from uuid import UUID
+
+from chalicelib.jobs import Job, JobStatus
+from chalicelib.store.arrays import uuids
+from chalicelib.store.database import Row
+
+# The order of Job's fields but the last three, which a statement adds. It calls its row ``job``.
+JOB: LiteralString = """
+    job.id, job.job_type, job.queue, job.status, job.priority, job.attempt, job.max_attempts, job.failures, job.crashes,
+    job.version, job.timeout_seconds, job.run_at, job.run_at > now(), job.created_at, job.started_at, job.finished_at,
+    job.lease_expires_at, job.worker_id, job.tags, job.progress, job.error, job.cancel_requested_at
+"""
+
+# Those three for lists: what is over 4 KB is left out (``views.INLINE_BYTES``).
+INLINE: LiteralString = """,
+    CASE WHEN octet_length(job.payload::text) <= 4096 THEN job.payload END,
+    CASE WHEN octet_length(job.result::text) <= 4096 THEN job.result END, NULL
+"""
+
+
+def as_jobs(rows: Iterable[Row]) -> list[Job]:
+    return [Job(*_typed(row)) for row in rows]
+
+
+def _typed(row: Row) -> Row:
+    return (*row[:3], JobStatus(row[3]), *row[4:])
+
+
+def bounded(ids: Sequence[UUID]) -> dict[str, object]:
+    """The ids, and the range they lie in."""
+    return {"ids": uuids(ids), "first": min(ids), "last": max(ids)}

@@ -1,0 +1,36 @@
+"""Values for tests that need no database."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+from uuid_utils.compat import uuid7
+
+from chalicelib.attempt import Attempt
+from chalicelib.jobs import ClaimedJob
+from tests.fake_context import a_settings
+
+
+def a_claimed_job(**fields: Any) -> ClaimedJob:
+    return ClaimedJob(
+        **{
+            "id": uuid7(),
+            "attempt": 1,
+            "job_type": "echo",
+            "queue": "default",
+            "priority": 0,
+            "failures": 0,
+            "max_attempts": 3,
+            "crashes": 0,
+            "timeout_seconds": 30.0,
+            "backoff": None,
+            "payload": msgspec.Raw(b"{}"),
+            **fields,
+        }
+    )
+
+
+def an_attempt(**fields: Any) -> Attempt:
+    return Attempt(a_claimed_job(**fields), a_settings(), time.monotonic())
