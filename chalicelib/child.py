@@ -24,14 +24,20 @@ from chalicelib.jobs import Progress
 
 
 def main(pipe: Connection) -> None:
-    """Until the worker closes the pipe, or sends SIGTERM while a handler runs."""
+    """Until the worker closes the pipe, or sends SIGTERM: then the handler that runs is the last one."""
+    told_to_stop = threading.Event()
+
+    def stop(*_: object) -> None:
+        told_to_stop.set()
+        raise AttemptStopped
+
     logs.start_logging()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, stop)
     orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(pipe, orders), daemon=True).start()
     executor = Executor(registry, random.Random())
-    while True:
+    while not told_to_stop.is_set():
         order = orders.get()
         importlib.import_module(order.module)
         attempt = TellingAttempt(order, pipe)
@@ -60,10 +66,6 @@ def _read(pipe: Connection, orders: queue.SimpleQueue[Order]) -> None:
             orders.put(_decoder.decode(pipe.recv_bytes()))
     except (EOFError, OSError):
         os._exit(0)
-
-
-def _stop(*_: object) -> None:
-    raise AttemptStopped
 
 
 _decoder = msgspec.json.Decoder(Order)

@@ -53,10 +53,17 @@ class Children:
 
     def run(self, attempt: Attempt, job_type: JobType) -> Outcome:
         """Raises HandlerProcessDied. For a stopped attempt the outcome means nothing."""
+        attempt.interrupt = None  # it is the child that is stopped, and not the thread that waits for it
         child = self._idle.pop() if self._idle else Child()
-        outcome = child.run(attempt, job_type)
-        if child.is_alive:
+        try:
+            outcome = child.run(attempt, job_type)
+        except BaseException:
+            child.kill()
+            raise
+        if attempt.reason is None:
             self._idle.append(child)
+        else:
+            child.kill()
         return outcome
 
     def close(self) -> None:
@@ -76,10 +83,6 @@ class Child:
                 pass_fds=[theirs.fileno()],
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
             )
-
-    @property
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
 
     def run(self, attempt: Attempt, job_type: JobType) -> Outcome:
         """See ``Children.run``."""
@@ -113,9 +116,7 @@ class Child:
         try:
             self._process.wait(TERM_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._pipe.close()
+            self.kill()
 
     def kill(self) -> None:
         self._process.kill()

@@ -205,7 +205,7 @@ class LoopSlots:
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name="loop", daemon=True).start()
+            threading.Thread(target=_run, args=(self._loop,), name="loop", daemon=True).start()
         return self._loop
 
     def _fill(self) -> None:
@@ -233,3 +233,11 @@ class LoopSlots:
             self._on_failure()
             raise
         self._fill()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Until it is stopped."""
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()

@@ -123,6 +123,7 @@ class World:
         self._addresses = addresses
         self.settings = a_settings(addresses)
         self._databases: list[Database] = []
+        self.children = Children()
         self.cache = cache
         self.registry = registry
         self.store = self.new_store()
@@ -161,6 +162,7 @@ class World:
         return self._databases[-1]
 
     def close(self) -> None:
+        self.children.close()
         for database in self._databases:
             database.close()
 
@@ -209,7 +211,7 @@ class World:
             queues=self.queues,
             workers=self.workers,
             fetcher=self.fetcher(worker_id),
-            executor=Executor(self.registry, random.Random(1), Children().run),
+            executor=Executor(self.registry, random.Random(1), self.children.run),
             settler=self.settler(hand),
             keeper=self.keeper(hand),
             hand=hand,
