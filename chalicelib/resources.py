@@ -182,7 +182,7 @@ def _redis() -> redis.Redis:
 @lru_cache(maxsize=8)
 def _database(role: str) -> Database:
     """One connection for each role, because each role has a thread of its own."""
-    return Database(settings().database_url)
+    return Database(settings().database_url, prepares=settings().prepare_statements)
 
 
 def _connections_client(endpoint: str) -> Any:

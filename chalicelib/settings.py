@@ -16,6 +16,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str
     websocket_endpoint: str  # where frames are posted; {api_id} and {stage} are filled in per connection
     worker_function: str  # the Lambda that a submit wakes when no worker shows life; empty: none
+    prepare_statements: bool  # on a direct connection to Postgres; never behind RDS Proxy or PgBouncer
     allow_private_addresses: bool  # whether handlers may reach loopback and private networks; only the local stage does
 
     @classmethod
@@ -29,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             redis_url=env["REDIS_URL"],
             websocket_endpoint=env.get("WEBSOCKET_ENDPOINT") or _aws_endpoint(env.get("AWS_REGION", "us-east-1")),
             worker_function=env.get("WORKER_FUNCTION", ""),
+            prepare_statements=env.get("PREPARE_STATEMENTS") == "true",
             allow_private_addresses=env.get("ALLOW_PRIVATE_ADDRESSES") == "true",
         )
 

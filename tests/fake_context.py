@@ -16,6 +16,7 @@ def a_settings(*, allow_private_addresses: bool = True) -> Settings:
         redis_url="",
         websocket_endpoint="",
         worker_function="",
+        prepare_statements=False,
         allow_private_addresses=allow_private_addresses,
     )
 

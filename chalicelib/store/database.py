@@ -2,7 +2,8 @@
 
 Its statements raise StoreUnavailable when Postgres is away, and Unstorable for a value that it cannot hold.
 
-No session state and no prepared statements, so that it works behind RDS Proxy or PgBouncer.
+No session state, so that it works behind RDS Proxy or PgBouncer; prepared statements only where ``prepares`` says that
+nothing of the kind stands between (``PREPARE_STATEMENTS=true``).
 """
 
 from __future__ import annotations
@@ -30,8 +31,11 @@ PATIENCE_SECONDS = 10.0  # with one statement: a server that hangs must not hang
 class Database:
     """Opened at first use, opened again when the server has gone away. For one thread."""
 
-    def __init__(self, url: str, *, connect_seconds: int = 3, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, url: str, *, connect_seconds: int = 3, patience_seconds: float = PATIENCE_SECONDS, prepares: bool = False
+    ) -> None:
         self._patience_seconds = patience_seconds
+        self._prepares = prepares
         # A vanished host breaks the connection in about 10 s, whether we were sending or waiting, and not in 15 minutes.
         self._conninfo = make_conninfo(
             url,
@@ -43,16 +47,18 @@ class Database:
         )
         self._connection: _Impatient | None = None
 
-    def fetch(self, query: LiteralString, params: Mapping[str, Any] | None = None) -> list[Row]:
-        """All rows of one statement, committed."""
+    def fetch(
+        self, query: LiteralString, params: Mapping[str, Any] | None = None, *, is_planned_once: bool = False
+    ) -> list[Row]:
+        """All rows of one statement, committed. is_planned_once: its plan does not depend on its parameters."""
         with self._ours() as connection, connection.cursor(binary=True) as cursor:
-            cursor.execute(query, params)
+            cursor.execute(query, params, prepare=is_planned_once and self._prepares)
             return cursor.fetchall()
 
     def count(self, query: LiteralString, params: Mapping[str, Any]) -> int:
         """How many rows one statement changed, committed."""
         with self._ours() as connection, connection.cursor(binary=True) as cursor:
-            return cursor.execute(query, params).rowcount
+            return cursor.execute(query, params, prepare=False).rowcount
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Row]]:
@@ -80,7 +86,9 @@ class Database:
         if self._connection is not None and (self._connection.closed or _was_cut(self._connection)):
             self.close()
         if self._connection is None:
-            self._connection = _Impatient.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+            self._connection = _Impatient.connect(
+                self._conninfo, autocommit=True, prepare_threshold=5 if self._prepares else None
+            )
             self._connection.patience_seconds = self._patience_seconds
             set_json_loads(msgspec.Raw, self._connection)
             understand_arrays(self._connection)

@@ -16,7 +16,7 @@ import msgspec
 from chalicelib.errors import JobNotFound
 from chalicelib.jobs import Job, JobStatus, NewJob
 from chalicelib.store.arrays import floats, ints, jsons, texts, uuids
-from chalicelib.store.database import Database
+from chalicelib.store.database import Database, Row
 from chalicelib.store.rows import INLINE, JOB, as_jobs, bounded
 
 REVIVED_ATTEMPTS = 3  # what a job gets that is put back by hand: as many as a job type allows unless it says otherwise
@@ -42,7 +42,12 @@ class JobStore:
 
     def insert(self, jobs: Sequence[NewJob]) -> list[Job]:
         """Record new jobs, all or none, in the order given. Their times are Postgres's."""
-        rows = self._database.fetch(
+        rows = self._insert_one(jobs[0]) if len(jobs) == 1 else self._insert_many(jobs)
+        times = {row[0]: row[1:] for row in rows}
+        return [_inserted(job, *times[job.id]) for job in jobs]
+
+    def _insert_many(self, jobs: Sequence[NewJob]) -> list[Row]:
+        return self._database.fetch(
             """
             INSERT INTO jobs AS job
                    (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff)
@@ -64,11 +69,30 @@ class JobStore:
                 "delays": floats([job.delay.total_seconds() for job in jobs]),
                 "tags": texts([_array_literal(job.tags) for job in jobs]),
                 "payloads": jsons([bytes(job.payload) for job in jobs]),
-                "backoffs": jsons([None if job.backoff is None else msgspec.json.encode(job.backoff) for job in jobs]),
+                "backoffs": jsons([_backoff(job) for job in jobs]),
             },
         )
-        times = {row[0]: row[1:] for row in rows}
-        return [_inserted(job, *times[job.id]) for job in jobs]
+
+    def _insert_one(self, job: NewJob) -> list[Row]:
+        """The same for the submit of one job, where planning and running the array form costs 0.2 ms of 0.5."""
+        return self._database.fetch(
+            """
+            INSERT INTO jobs AS job
+                   (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff)
+            VALUES (%(id)b, %(job_type)b, %(queue)b, 'QUEUED', %(priority)b, %(max_attempts)b, %(timeout_seconds)b,
+                    coalesce(%(run_at)b::timestamptz, now() + make_interval(secs => %(delay)b)), %(tags)b::text[],
+                    %(payload)s::json, nullif(%(backoff)s, 'null')::json)
+            RETURNING job.id, job.created_at, job.run_at, job.run_at > now()
+            """,
+            {
+                **_scalars(job),
+                "delay": job.delay.total_seconds(),
+                "tags": _array_literal(job.tags),
+                "payload": bytes(job.payload).decode(),
+                "backoff": (_backoff(job) or b"null").decode(),
+            },
+            is_planned_once=True,
+        )
 
     def cancel(self, ids: Sequence[UUID]) -> list[Job]:
         """End what has not started, and ask what runs to end: its worker hears of it. Those asked before are not asked again."""
@@ -209,6 +233,22 @@ def _inserted(new: NewJob, created_at: datetime, run_at: datetime, waits: bool) 
         result=None,
         errors=_NO_ERRORS,
     )
+
+
+def _scalars(job: NewJob) -> dict[str, object]:
+    return {
+        "id": job.id,
+        "job_type": job.job_type,
+        "queue": job.queue,
+        "priority": job.priority,
+        "max_attempts": job.max_attempts,
+        "timeout_seconds": job.timeout_seconds,
+        "run_at": job.run_at,
+    }
+
+
+def _backoff(job: NewJob) -> bytes | None:
+    return None if job.backoff is None else msgspec.json.encode(job.backoff)
 
 
 _NO_ERRORS = msgspec.Raw(b"[]")

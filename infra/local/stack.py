@@ -76,6 +76,7 @@ class Stack:
             "WEBSOCKET_ENDPOINT": f"{self.aws_endpoint_url}/_aws/execute-api/{{api_id}}/{{stage}}",
             "WORKER_FUNCTION": WORKER_FUNCTION,
             "ALLOW_PRIVATE_ADDRESSES": "true",
+            "PREPARE_STATEMENTS": "true",
             "API_AUTH": "off",
         }
 

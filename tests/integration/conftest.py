@@ -158,7 +158,7 @@ class World:
         return Announcer(redis_link=self.link, stream=self.stream, store=self.new_store())
 
     def _new_database(self) -> Database:
-        self._databases.append(Database(self._addresses.database_url))
+        self._databases.append(Database(self._addresses.database_url, prepares=True))
         return self._databases[-1]
 
     def close(self) -> None:
@@ -237,6 +237,7 @@ def a_settings(addresses: Addresses) -> Settings:
         redis_url=addresses.redis_url,
         websocket_endpoint="http://localhost/{api_id}/{stage}",
         worker_function="",
+        prepare_statements=True,
         allow_private_addresses=True,
     )
 

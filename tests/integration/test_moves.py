@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
 import pytest
 
+from chalicelib.backoff import Fixed, Linear
 from chalicelib.jobs import (
     CANCEL,
     CLAIM,
@@ -36,9 +38,10 @@ from chalicelib.jobs import (
 )
 from chalicelib.store.attempts import KEPT_ERRORS, MAX_CRASHES, AttemptStore
 from chalicelib.store.jobs import REVIVED_ATTEMPTS, JobStore
-from tests.integration.conftest import claim, insert, put_in_status
+from tests.integration.conftest import a_job, claim, insert, put_in_status
 from tests.samples import a_claimed_job
 
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 BOOM = AttemptError(type="ValueError", message="boom")
 
 
@@ -389,3 +392,46 @@ def test_postponing_counts_no_failure(store: JobStore, attempts: AttemptStore) -
     (waiting,) = settle(attempts, running, Postponed(timedelta(hours=1)))
 
     assert (waiting.status, waiting.waits, waiting.failures, waiting.error) == (JobStatus.QUEUED, True, 0, None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"queue": "mail", "priority": -7, "max_attempts": 9, "timeout_seconds": 0.25},
+        {"run_at": datetime(2030, 1, 2, 3, 4, 5, 678_901, UTC)},
+        {"run_at": datetime(2030, 1, 2, tzinfo=timezone(timedelta(hours=5, minutes=30))), "delay": timedelta(hours=1)},
+        {"tags": ["a b", 'quo"te', "back\\slash", "{},NULL", "ü", ""]},
+        {"backoff": Linear(step=2)},
+        {"payload": msgspec.Raw(b'{"b": 1.50, "a": [null, "\\u00fc"]}')},
+    ],
+)
+def test_a_job_inserted_alone_is_recorded_as_among_many(store: JobStore, fields: dict[str, Any]) -> None:
+    alone = insert(store, **fields)
+    _, among = store.insert([a_job(), a_job(**fields)])
+
+    for job in (alone, among):
+        row = store.get(job.id)
+        assert row == job
+        assert (row.queue, row.tags) == (fields.get("queue", "default"), fields.get("tags", []))
+        assert bytes(row.payload or b"") == bytes(fields.get("payload", b"{}"))
+    assert recorded(store.get(alone.id)) == recorded(store.get(among.id))
+
+
+def recorded(row: Job) -> Job:
+    """Without what is different in any two jobs."""
+    run_at = row.run_at if row.run_at.year == 2030 else EPOCH
+    return msgspec.structs.replace(row, id=UUID(int=0), created_at=EPOCH, run_at=run_at)
+
+
+def test_a_delay_counts_from_now_by_postgres(store: JobStore) -> None:
+    alone = insert(store, delay=timedelta(seconds=90))
+    _, among = store.insert([a_job(), a_job(delay=timedelta(seconds=90))])
+
+    assert [job.run_at - job.created_at for job in (alone, among)] == [timedelta(seconds=90)] * 2
+
+
+def test_a_jobs_own_backoff_reaches_the_worker(store: JobStore, attempts: AttemptStore) -> None:
+    (claimed,) = claim(attempts, insert(store, backoff=Fixed(seconds=3)).id)
+
+    assert msgspec.json.decode(claimed.backoff or b"") == {"type": "fixed", "seconds": 3.0}

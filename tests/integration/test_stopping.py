@@ -204,9 +204,9 @@ def test_a_finished_job_cannot_be_cancelled_and_a_waiting_one_not_revived(world:
     world.run_due()
     waiting = world.submit()
 
-    with pytest.raises(IllegalMove, match="cannot cancel .* COMPLETED"):
+    with pytest.raises(IllegalMove, match=r"cannot cancel .* COMPLETED"):
         world.scheduler.cancel(done.id)
-    with pytest.raises(IllegalMove, match="cannot revive .* QUEUED"):
+    with pytest.raises(IllegalMove, match=r"cannot revive .* QUEUED"):
         world.scheduler.revive(waiting.id)
 
 
