@@ -71,6 +71,18 @@ def show_job(job_id: str) -> Response:
     return wire.one_job(resources.scheduler().get(wire.job_id(job_id)))
 
 
+@app.route("/jobs/{job_id}/cancel", methods=["POST"])
+@answers
+def cancel(job_id: str) -> Response:
+    return wire.one_job(resources.scheduler().cancel(wire.job_id(job_id)))
+
+
+@app.route("/jobs/{job_id}/revive", methods=["POST"])
+@answers
+def revive(job_id: str) -> Response:
+    return wire.one_job(resources.scheduler().revive(wire.job_id(job_id)))
+
+
 @app.route("/job-types", methods=["GET"])
 @answers
 def list_job_types() -> Response:

@@ -16,6 +16,7 @@ import msgspec
 from chalice.app import Chalice, Request, Response
 
 from chalicelib.errors import (
+    IllegalMove,
     InvalidInput,
     JobNotFound,
     MalformedJson,
@@ -43,6 +44,7 @@ STATUS_CODES: Mapping[type[SchedulerError], HTTPStatus] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     JobNotFound: HTTPStatus.NOT_FOUND,
+    IllegalMove: HTTPStatus.CONFLICT,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     QueueUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

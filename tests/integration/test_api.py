@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from chalice.test import Client, HTTPResponse
@@ -295,3 +295,42 @@ def test_no_submit_is_answered_with_a_fault_of_ours(api: Api, body: dict[str, An
     assert response.status_code in {201, 400, 413, 422}
     if response.status_code == 201:
         assert api.get(f"/jobs/{response.json_body['id']}").json_body == response.json_body
+
+
+def test_a_job_is_cancelled_and_revived(api: Api) -> None:
+    job = api.post("/jobs", {"job_type": "echo", "delay_seconds": 3600}).json_body
+
+    cancelled = api.post(f"/jobs/{job['id']}/cancel", b"")
+    again = api.post(f"/jobs/{job['id']}/cancel", b"")
+    revived = api.post(f"/jobs/{job['id']}/revive", b"")
+
+    assert (cancelled.status_code, cancelled.json_body["status"]) == (200, "CANCELLED")
+    assert cancelled.json_body["cancel_requested_at"] is not None
+    assert (again.status_code, again.json_body["code"]) == (409, "illegal_move")
+    assert (revived.status_code, revived.json_body["status"]) == (200, "QUEUED")
+
+
+@pytest.mark.parametrize("act", ["cancel", "revive"])
+def test_what_does_not_exist_cannot_be_acted_on(api: Api, act: str) -> None:
+    assert api.post(f"/jobs/{uuid4()}/{act}", b"").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("backoff", "status"),
+    [
+        ({"type": "fixed", "seconds": 5}, 201),
+        ({"type": "linear", "step": 5, "cap": 60}, 201),
+        ({"type": "exponential", "base": 0.5}, 201),
+        ({"type": "fixed", "seconds": -1}, 422),
+        ({"type": "fixed"}, 422),
+        ({"type": "random"}, 422),
+        ({"type": "fixed", "seconds": 5, "cap": 1}, 422),
+        ({"type": "linear", "step": 1e9}, 422),
+    ],
+)
+def test_a_submit_may_bring_its_own_backoff(api: Api, backoff: dict[str, Any], status: int) -> None:
+    response = api.post("/jobs", {"job_type": "echo", "backoff": backoff})
+
+    assert response.status_code == status
+    if status == 422:
+        assert response.json_body["errors"][0]["path"].startswith("$.backoff")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import psycopg
@@ -7,6 +8,7 @@ import pytest
 
 from chalicelib.errors import StoreUnavailable, Unstorable
 from chalicelib.store.database import Database
+from infra.local.services import Addresses
 
 
 def test_a_connection_that_was_cut_while_idle_is_replaced_unnoticed(
@@ -32,3 +34,15 @@ def test_a_value_that_postgres_cannot_hold_is_not_taken_for_an_outage(database: 
         database.fetch("SELECT %(deep)s::jsonb", {"deep": "[" * 50_000 + "]" * 50_000})
     with pytest.raises(Unstorable):
         database.fetch("SELECT %(huge)s::jsonb", {"huge": "1e999999"})
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for(addresses: Addresses) -> None:
+    database = Database(addresses.database_url, patience_seconds=0.3)
+    began = time.monotonic()
+
+    with pytest.raises(StoreUnavailable, match="expired"):
+        database.fetch("SELECT pg_sleep(20)")
+
+    assert time.monotonic() - began < 5
+    assert database.fetch("SELECT 1") == [(1,)]
+    database.close()

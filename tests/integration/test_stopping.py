@@ -142,9 +142,7 @@ def test_a_stopped_child_may_tidy_up(world: World, tmp_path: Path) -> None:
     assert (tmp_path / "left").read_text() == "tidied up"
 
 
-def test_a_child_that_hears_nothing_is_killed(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_that_hears_nothing_is_killed(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chalicelib.children.TERM_SECONDS", 0.2)
     submitted = world.submit("apart_stubborn", str(tmp_path / "pid"))
     with working(world.worker()):
