@@ -25,7 +25,7 @@ class Hand:
         self.changed = threading.Event()
         self._running: set[Attempt] = set()
         self._ended: set[Attempt] = set()
-        self._nudges: dict[UUID, float] = {}
+        self._nudges: dict[tuple[UUID, int], float] = {}
         self._mean_seconds = 1.0  # of a run; until we know better, fetch no more than can start at once
 
     def add(self, attempts: Iterable[Attempt]) -> None:
@@ -36,7 +36,7 @@ class Hand:
                 attempt.stop(StopReason.LOST)
         self._running.update(attempts)
         for attempt in attempts if self._nudges else []:
-            if attempt.job_id in self._nudges:
+            if (attempt.job_id, attempt.attempt) in self._nudges:
                 attempt.stop(StopReason.CANCELLED)
 
     def end(self, attempt: Attempt) -> bool:
@@ -58,12 +58,13 @@ class Hand:
         self._ended.difference_update(attempts)
         self.changed.set()
 
-    def cancel(self, job_id: UUID) -> None:
-        """Somebody asked for the job's end. It may be ours in a moment: claimed, and not in the hand yet."""
+    def cancel(self, job_id: UUID, number: int) -> None:
+        """Somebody asked for the attempt's end. It may be ours in a moment: claimed, and not in the hand yet."""
         now = time.monotonic()
-        self._nudges = {each: at for each, at in self._nudges.items() if now - at < NUDGES_SECONDS} | {job_id: now}
+        nudge = (job_id, number)
+        self._nudges = {each: at for each, at in self._nudges.items() if now - at < NUDGES_SECONDS} | {nudge: now}
         for attempt in self.running():
-            if attempt.job_id == job_id:
+            if (attempt.job_id, attempt.attempt) == nudge:
                 attempt.stop(StopReason.CANCELLED)
 
     def running(self) -> list[Attempt]:

@@ -16,7 +16,7 @@ from chalicelib.errors import QueueUnavailable
 WAIT = timedelta(seconds=2)  # for any answer; a hanging Redis must not hang a request
 CONNECTIONS = "{ws}:connections"  # HASH  connection id -> who it is; events are kept only while there are some
 WAKE_CHANNEL = "wake"  # queues ring it with their name, sleeping workers listen
-CANCEL_CHANNEL = "cancel"  # a running job's id, for the worker that holds it
+CANCEL_CHANNEL = "cancel"  # a running attempt, for the worker that holds it
 
 
 def connect(url: str) -> redis.Redis:

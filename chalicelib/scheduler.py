@@ -88,7 +88,7 @@ class Scheduler:
             return self._asked_before(job_id)
         batch = self._announcer.batch()
         self._queues.sync(moved, batch)
-        self._workers.nudge([job.id for job in moved if job.status is JobStatus.RUNNING], batch)
+        self._workers.nudge([job for job in moved if job.status is JobStatus.RUNNING], batch)
         self._tell(batch, moved)
         return moved[0]
 

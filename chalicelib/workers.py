@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from uuid import UUID
 
 import redis
 
+from chalicelib.jobs import Job
 from chalicelib.redis_link import CANCEL_CHANNEL, WAKE_CHANNEL, Batch, reaching_redis, text
 
 SIGN_OF_LIFE = timedelta(seconds=3)  # a killed worker is taken to be alive this long; meanwhile submits wake no Lambda
@@ -31,15 +33,15 @@ class Workers:
         """Adds the number of living workers to the batch's answers."""
         batch.commands.eval(_COUNT, 1, _ALIVE)
 
-    def nudge(self, job_ids: Iterable[UUID], batch: Batch) -> None:
+    def nudge(self, jobs: Iterable[Job], batch: Batch) -> None:
         """Tell whoever runs these jobs that somebody asked for their end. The rows say so too, should nobody hear it."""
-        for job_id in job_ids:
-            batch.commands.publish(CANCEL_CHANNEL, job_id.bytes)
+        for job in jobs:
+            batch.commands.publish(CANCEL_CHANNEL, _NUDGE.pack(job.id.bytes, job.attempt))
 
     def listen(
-        self, on_wake: Callable[[str], None], on_cancel: Callable[[UUID], None], should_stop: Callable[[], bool]
+        self, on_wake: Callable[[str], None], on_cancel: Callable[[UUID, int], None], should_stop: Callable[[], bool]
     ) -> None:
-        """Until told to stop, call ``on_wake`` with a queue that has news, ``on_cancel`` with a job that must end.
+        """Until told to stop, call ``on_wake`` with a queue that has news, ``on_cancel`` with an attempt that must end.
 
         Raises QueueUnavailable.
         """
@@ -50,12 +52,14 @@ class Workers:
                 if message is None:
                     continue
                 if message["channel"] == CANCEL_CHANNEL.encode():
-                    on_cancel(UUID(bytes=message["data"]))
+                    job_id, attempt = _NUDGE.unpack(message["data"])
+                    on_cancel(UUID(bytes=job_id), attempt)
                 else:
                     on_wake(text(message["data"]))
 
 
 _ALIVE = "workers"
+_NUDGE = struct.Struct("!16sI")  # a job's id, and the attempt that was running: after a revival it is another
 
 # KEYS[1]  ZSET  worker id -> when its sign of life ends, ms since the epoch
 # ARGV     worker id, how long the sign lasts in ms

@@ -188,6 +188,18 @@ def test_a_cancellation_that_nobody_heard_is_found_at_the_next_renewal(
     assert ended.status is JobStatus.CANCELLED
 
 
+def test_a_revived_job_does_not_die_of_its_former_cancellation(world: World) -> None:
+    submitted = world.submit("polite", timeout_seconds=0.5)
+    with working(world.worker()):
+        eventually(world, submitted.id, running)
+        world.scheduler.cancel(submitted.id)
+        eventually(world, submitted.id, final)
+        world.scheduler.revive(submitted.id)
+        ended = eventually(world, submitted.id, lambda row: row.failures > 0 or final(row))
+
+    assert (ended.failures, ended.error) == (1, "ran longer than its timeout of 0.5 s")
+
+
 def test_a_waiting_job_is_cancelled_at_once_and_leaves_no_reminder(world: World) -> None:
     waiting, later = world.submit(), world.submit(delay_seconds=3600)
 

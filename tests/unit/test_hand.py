@@ -93,7 +93,7 @@ def test_a_job_claimed_again_by_its_own_worker_is_held_twice_and_the_first_hears
 def test_a_request_to_cancel_that_comes_before_its_job_is_not_lost() -> None:
     hand = Hand(1)
     (attempt,) = attempts(1)
-    hand.cancel(attempt.job_id)
+    hand.cancel(attempt.job_id, attempt.attempt)
 
     hand.add([attempt])
 
