@@ -78,7 +78,7 @@ class Fetcher:
         to run out, and count as a crash."""
         if self._in_doubt:
             self._attempts.disown(self._in_doubt, self._worker_id)
-            self.put_back(self._store.find(self._in_doubt))
+            self.put_back(self._store.standing(self._in_doubt))
             self._in_doubt = []
 
     def _tell(self, jobs: Sequence[ClaimedJob]) -> bool:
@@ -95,7 +95,7 @@ class Fetcher:
         if not refused:
             return []
         buried = self._attempts.bury(refused)
-        rows = self._store.find(refused)
+        rows = self._store.standing(refused)
         misfits = [row for row in rows if row.status is JobStatus.QUEUED and row.timeout > fits]
         batch = self._announcer.batch()
         self._queues.sync([row for row in rows if row not in misfits], batch)

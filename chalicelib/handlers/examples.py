@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from datetime import timedelta
@@ -65,6 +66,23 @@ class Sleep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def sleep(payload: Sleep, context: JobContext) -> None:
     """Do nothing for a while."""
     _sleep(payload.seconds, context)
+
+
+class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    below: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)]
+
+
+@job("count_primes", timeout=timedelta(minutes=5), isolation="process")
+def count_primes(payload: Range, context: JobContext) -> int:
+    """Count the primes below a number: keeps a core busy in a process of its own, which can be stopped at any time."""
+    is_prime = bytearray([1]) * payload.below
+    is_prime[:2] = bytes(min(2, payload.below))
+    last = math.isqrt(payload.below)
+    for n in range(2, last + 1):
+        if is_prime[n]:
+            is_prime[n * n :: n] = bytes(len(range(n * n, payload.below, n)))
+            context.progress(n / last, f"multiples of {n:,}")
+    return sum(is_prime)
 
 
 @job("echo", timeout=timedelta(seconds=10))

@@ -142,6 +142,20 @@ class JobStore:
             )
         )
 
+    def standing(self, ids: Sequence[UUID]) -> list[Job]:
+        """As ``find``, without payloads, results and errors: where jobs stand, for Redis."""
+        return as_jobs(
+            self._database.fetch(
+                "SELECT "
+                + JOB
+                + """, NULL, NULL, NULL
+                  FROM jobs AS job
+                 WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
+                """,
+                bounded(ids),
+            )
+        )
+
     def shown(self, ids: Sequence[UUID]) -> list[Job]:
         """As ``find``, in the form for lists and watchers: payloads and results over 4 KB come as None, errors too."""
         return as_jobs(

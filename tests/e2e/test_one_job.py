@@ -88,6 +88,25 @@ def test_without_a_living_worker_a_submit_wakes_the_lambda(workerless: RunningSt
     assert workerless.job(submitted["id"])["result"] == "by lambda"
 
 
+def test_an_isolated_handler_runs_in_a_child_of_the_lambda(workerless: RunningStack) -> None:
+    submitted = workerless.submit("count_primes", {"below": 1_000_000})
+
+    workerless.wait_for(submitted["id"], 30)
+
+    assert workerless.job(submitted["id"])["result"] == 78_498
+
+
+def test_a_lambdas_handler_hears_of_its_cancellation(workerless: RunningStack) -> None:
+    with workerless.watch() as client:
+        submitted = workerless.submit("sleep", {"seconds": 60})
+        frames_of(client, submitted["id"], "RUNNING")
+        asked = workerless.post(f"/jobs/{submitted['id']}/cancel", {}).json()
+        frames = frames_of(client, submitted["id"], "CANCELLED")
+
+    assert (asked["status"], asked["result"]) == ("RUNNING", None)
+    assert frames[-1]["cancel_requested_at"] == asked["cancel_requested_at"]
+
+
 def test_jobs_left_over_are_picked_up_by_the_scheduled_lambda(workerless: RunningStack) -> None:
     stranded = str(uuid7())
     with psycopg.connect(workerless.addresses["database_url"], autocommit=True) as connection:
