@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from chalicelib.jobs import Job
+from chalicelib.jobs import ClaimedJob, Job
 from chalicelib.redis_link import Batch, RedisLink
 from chalicelib.store.jobs import JobStore
 from chalicelib.stream import EventStream
@@ -28,6 +28,10 @@ class Announcer:
 
     def batch(self) -> Batch:
         return self._redis_link.batch()
+
+    def send_claimed(self, batch: Batch, changed: Sequence[ClaimedJob]) -> list[Any]:
+        """As ``send``."""
+        return self._send(batch, lambda: self._store.shown([job.id for job in changed]))
 
     def send(self, batch: Batch, changed: Sequence[UUID]) -> list[Any]:
         """Send the batch, and tell of the changed jobs. Returns the batch's own answers.

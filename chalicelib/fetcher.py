@@ -11,7 +11,7 @@ import msgspec
 
 from chalicelib.announcer import Announcer
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
-from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus
+from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, RawId
 from chalicelib.queues import Queues
 from chalicelib.redis_link import Batch
 from chalicelib.store.attempts import AttemptStore
@@ -25,7 +25,7 @@ class Fetched(msgspec.Struct, frozen=True):
 
     jobs: list[ClaimedJob]
     next_due: timedelta | None  # from now; None: no telling
-    taken: dict[str, list[UUID]] = {}  # ids from Redis by queue: where there were some, there may be more
+    taken: dict[str, list[RawId]] = {}  # ids from Redis by queue: where there were some, there may be more
     was_told: bool = False  # watchers know already
 
 
@@ -40,7 +40,7 @@ class Fetcher:
         self._queues = queues
         self._announcer = announcer
         self._worker_id = worker_id
-        self._in_doubt: list[UUID] = []
+        self._in_doubt: list[RawId] = []
 
     def fetch(self, queues: Sequence[str], limit: int, fits: timedelta) -> Fetched:
         """Up to ``limit`` jobs, now RUNNING and ours. Raises QueueUnavailable or StoreUnavailable: what was taken is put back
@@ -77,21 +77,22 @@ class Fetcher:
         """The answer to a claim was lost. What it claimed in our name nobody runs; without this, it would wait for its lease
         to run out, and count as a crash."""
         if self._in_doubt:
-            self._attempts.disown(self._in_doubt, self._worker_id)
-            self.put_back(self._store.standing(self._in_doubt))
+            ids = [_id(raw) for raw in self._in_doubt]
+            self._attempts.disown(ids, self._worker_id)
+            self.put_back(self._store.standing(ids))
             self._in_doubt = []
 
     def _tell(self, jobs: Sequence[ClaimedJob]) -> bool:
         """Returns True."""
         try:
-            self._announcer.send(self._announcer.batch(), [job.id for job in jobs])
+            self._announcer.send_claimed(self._announcer.batch(), jobs)
         except (QueueUnavailable, StoreUnavailable) as error:
             logger.warning("claimed, but nobody could be told", extra={"count": len(jobs), "reason": str(error)})
         return True
 
     def _correct(self, fetched: Fetched, fits: timedelta) -> list[Job]:
-        claimed = {job.id for job in fetched.jobs}
-        refused = [job_id for ids in fetched.taken.values() for job_id in ids if job_id not in claimed]
+        claimed = {job.raw_id for job in fetched.jobs}
+        refused = [_id(raw) for raws in fetched.taken.values() for raw in raws if raw not in claimed]
         if not refused:
             return []
         buried = self._attempts.bury(refused)
@@ -103,9 +104,13 @@ class Fetcher:
         self._announcer.send(batch, buried)
         return misfits
 
-    def _forget(self, taken: dict[str, list[UUID]], gone: set[UUID], batch: Batch) -> None:
-        for queue, ids in taken.items():
-            strays = [job_id for job_id in ids if job_id in gone]
+    def _forget(self, taken: dict[str, list[RawId]], gone: set[UUID], batch: Batch) -> None:
+        for queue, raws in taken.items():
+            strays = [job_id for job_id in map(_id, raws) if job_id in gone]
             if strays:
                 logger.warning("reminders of deleted jobs", extra={"queue": queue, "count": len(strays)})
                 self._queues.forget(queue, strays, batch)
+
+
+def _id(raw: RawId) -> UUID:
+    return UUID(bytes=raw)

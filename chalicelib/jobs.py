@@ -18,6 +18,9 @@ DEFAULT_QUEUE = "default"
 LEASE = timedelta(seconds=30)  # a killed worker's jobs run again within this time
 
 
+RawId = bytes  # a job's id as its 16 bytes: where every job passes, UUID objects cost a fifth of the worker's time
+
+
 class JobStatus(StrEnum):
     """Where a job stands, as stored."""
 
@@ -94,6 +97,10 @@ class Job(msgspec.Struct, frozen=True):
     errors: msgspec.Raw | None
 
     @property
+    def raw_id(self) -> RawId:
+        return self.id.bytes
+
+    @property
     def timeout(self) -> timedelta:
         return timedelta(seconds=self.timeout_seconds)
 
@@ -101,7 +108,7 @@ class Job(msgspec.Struct, frozen=True):
 class ClaimedJob(msgspec.Struct, frozen=True):
     """One attempt that is ours: what it takes to run it and to record how it ended, and no more."""
 
-    id: UUID
+    raw_id: RawId
     attempt: int
     job_type: str
     queue: str
@@ -110,8 +117,12 @@ class ClaimedJob(msgspec.Struct, frozen=True):
     max_attempts: int
     crashes: int
     timeout_seconds: float
-    backoff: msgspec.Raw | None
-    payload: msgspec.Raw
+    backoff: bytes | None
+    payload: bytes
+
+    @property
+    def id(self) -> UUID:
+        return UUID(bytes=self.raw_id)
 
     @property
     def timeout(self) -> timedelta:

@@ -73,7 +73,7 @@ class Keeper:
         renewed = {renewal.job_id: renewal for renewal in self._attempts.renew(jobs, LEASE)}
         for attempt in attempts:
             _apply(renewed.get(attempt.job_id), attempt, asked_at)
-        self._hold([job for job in jobs if job.id in renewed], list(renewed.values()))
+        self._hold([job for job in jobs if job.id in renewed], [*renewed.values()])
 
     def _hold(self, jobs: list[ClaimedJob], renewals: list[Renewal]) -> None:
         if renewals:

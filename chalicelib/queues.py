@@ -20,16 +20,16 @@ from uuid import UUID
 import msgspec
 import redis
 
-from chalicelib.jobs import Job, JobStatus
+from chalicelib.jobs import Job, JobStatus, RawId
 from chalicelib.redis_link import CONNECTIONS, WAKE_CHANNEL, Batch, reaching_redis, text
 
 CHUNK = 1_000  # members a script call: with their scores far below what Lua's unpack takes (8,000)
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What one look brought: job ids by queue, and when the next job comes due."""
+    """What one look brought: job ids (raw) by queue, and when the next job comes due."""
 
-    ids: dict[str, list[UUID]]
+    ids: dict[str, list[RawId]]
     next_due: timedelta | None  # from now; None: nothing is waiting for its time
     is_watched: bool = False  # whether somebody was connected at that time
 
@@ -38,7 +38,7 @@ class Ranked(Protocol):
     """What it takes to find a job in its queue's sets."""
 
     @property
-    def id(self) -> UUID: ...
+    def raw_id(self) -> RawId: ...
     @property
     def queue(self) -> str: ...
     @property
@@ -85,7 +85,7 @@ class Queues:
 
     def take(self, queues: Sequence[str], limit: int, lease: timedelta) -> Taken:
         """Up to ``limit`` job ids that may be claimed now, hidden from other workers for ``lease``."""
-        found: dict[str, list[UUID]] = {}
+        found: dict[str, list[RawId]] = {}
         waits: list[int] = []
         watchers = 0
         for queue in queues:
@@ -94,7 +94,7 @@ class Queues:
             batch.commands.hlen(CONNECTIONS)
             (wait, *members), watchers = batch.send()
             if members:
-                found[queue] = [_id(member) for member in members]
+                found[queue] = [member[1:] for member in members]
                 limit -= len(members)
             if wait >= 0:
                 waits.append(wait)
@@ -148,15 +148,11 @@ def _place(job: Job) -> tuple[int, int | None]:
 
 def member(job: Ranked) -> bytes:
     """The job's entry in its queue's sets."""
-    return _RANK_BYTES[_rank(job)] + job.id.bytes
+    return _RANK_BYTES[_rank(job)] + job.raw_id
 
 
 def _rank(job: Ranked) -> int:
     return 100 - job.priority  # priorities run from -100 to 100
-
-
-def _id(entry: bytes) -> UUID:
-    return UUID(bytes=entry[1:])
 
 
 def _epoch_ms(moment: datetime) -> int:

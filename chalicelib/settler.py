@@ -105,7 +105,7 @@ class Settler:
         if count == len(jobs):
             batch = self._announcer.batch()
             self._queues.drop(jobs, batch)
-            self._tell(lambda: self._announcer.send(batch, [job.id for job in jobs]))
+            self._tell(lambda: self._announcer.send_claimed(batch, jobs))
         else:
             self._look_after([Settlement(attempt.job, attempt.outcome) for attempt in attempts])
 
@@ -138,7 +138,9 @@ class Settler:
         """Some of these were refused. Where somebody asked for the job's end, it is cancelled now that its handler has ended.
         Where our own commit succeeded and its answer was lost, Redis and the watchers have not been told yet. The rest is
         lost to another worker."""
-        rows = {row.id: row for row in self._insist(lambda: self._store.standing([each.job.id for each in settlements]))}
+        rows = {
+            row.id: row for row in self._insist(lambda: self._store.standing([each.job.id for each in settlements]))
+        }
         batch = self._announcer.batch()
         self._queues.sync(rows.values(), batch)
         self._tell(lambda: self._announcer.send(batch, [*rows]))

@@ -156,9 +156,11 @@ class ThreadSlot:
                 _raise_in(self._thread, AttemptStopped)
 
     def _let_go(self, attempt: Attempt) -> None:
-        with self._lock:
-            self.current = None
-            if attempt.reason is not None:
+        """No lock for an attempt that nobody stops: its reason is set before anybody looks at ``current``."""
+        self.current = None
+        attempt.interrupt = None
+        if attempt.reason is not None:
+            with self._lock:
                 _raise_in(self._thread, None)  # what was not delivered yet
 
 

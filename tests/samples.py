@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import msgspec
 from uuid_utils.compat import uuid7
 
 from chalicelib.attempt import Attempt
@@ -14,9 +13,11 @@ from tests.fake_context import a_settings
 
 
 def a_claimed_job(**fields: Any) -> ClaimedJob:
+    if "id" in fields:
+        fields["raw_id"] = fields.pop("id").bytes
     return ClaimedJob(
         **{
-            "id": uuid7(),
+            "raw_id": uuid7().bytes,
             "attempt": 1,
             "job_type": "echo",
             "queue": "default",
@@ -26,7 +27,7 @@ def a_claimed_job(**fields: Any) -> ClaimedJob:
             "crashes": 0,
             "timeout_seconds": 30.0,
             "backoff": None,
-            "payload": msgspec.Raw(b"{}"),
+            "payload": b"{}",
             **fields,
         }
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
-from uuid import UUID
 
 import psycopg
 from psycopg.abc import Buffer
@@ -45,8 +44,9 @@ class Jsons(Array):
     element, oid = 114, 199
 
 
-def uuids(values: Sequence[UUID]) -> Uuids:
-    return Uuids(_header(Uuids, len(values)) + b"".join([_SIXTEEN + value.bytes for value in values]))
+def uuids(values: Sequence[bytes]) -> Uuids:
+    """values: 16 bytes each."""
+    return Uuids(_header(Uuids, len(values)) + b"".join([_SIXTEEN + value for value in values]))
 
 
 def ints(values: Sequence[int]) -> Ints:

@@ -12,10 +12,10 @@ from uuid import UUID
 
 import msgspec
 
-from chalicelib.jobs import ClaimedJob, Job, Progress, Settlement
-from chalicelib.store.arrays import ints, jsons, uuids
+from chalicelib.jobs import ClaimedJob, Job, Progress, RawId, Settlement
+from chalicelib.store.arrays import ints, jsons
 from chalicelib.store.database import Database
-from chalicelib.store.rows import JOB, as_jobs, bounded
+from chalicelib.store.rows import JOB, as_jobs, bounded, bounded_raw
 from chalicelib.store.settlements import columns, storable
 
 MAX_CRASHES = 3  # a job whose worker died this often is taken to be what kills them
@@ -45,7 +45,7 @@ class AttemptStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim(self, ids: Sequence[UUID], worker_id: str, lease: timedelta, fits: timedelta) -> list[ClaimedJob]:
+    def claim(self, ids: Sequence[RawId], worker_id: str, lease: timedelta, fits: timedelta) -> list[ClaimedJob]:
         """Start what is due, and what was left by a worker whose lease is over. A job missing from the answer stays as it is.
 
         fits: jobs that may run longer are left alone. A job whose workers keep dying, or that somebody cancelled, is left
@@ -67,11 +67,11 @@ class AttemptStore:
                AND (   status = 'QUEUED' AND run_at <= now()
                     OR status = 'RUNNING' AND lease_expires_at <= now() AND crashes + 1 < %(max_crashes)s)
                AND timeout_seconds <= %(fits)s AND cancel_requested_at IS NULL
-            RETURNING job.id, job.attempt, job.job_type, job.queue, job.priority, job.failures, job.max_attempts, job.crashes,
-                      job.timeout_seconds, job.backoff, job.payload
+            RETURNING uuid_send(job.id), job.attempt, job.job_type, job.queue, job.priority, job.failures, job.max_attempts,
+                      job.crashes, job.timeout_seconds, job.backoff, job.payload
             """,
             {
-                **bounded(ids),
+                **bounded_raw(ids),
                 "worker_id": worker_id,
                 "lease": lease,
                 "fits": fits.total_seconds(),
@@ -218,10 +218,7 @@ class AttemptStore:
 
 
 def _held(jobs: Sequence[ClaimedJob]) -> dict[str, object]:
-    ids = [job.id for job in jobs]
     return {
-        "ids": uuids(ids),
+        **bounded_raw([job.raw_id for job in jobs]),
         "attempts": ints([job.attempt for job in jobs]),
-        "first": min(ids),
-        "last": max(ids),
     }

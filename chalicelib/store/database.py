@@ -18,6 +18,7 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
+from psycopg.types.string import ByteaBinaryLoader
 
 from chalicelib.errors import StoreUnavailable, Unstorable
 from chalicelib.store.arrays import understand_arrays
@@ -91,6 +92,7 @@ class Database:
             )
             self._connection.patience_seconds = self._patience_seconds
             set_json_loads(msgspec.Raw, self._connection)
+            self._connection.adapters.register_loader("json", ByteaBinaryLoader)  # as it is, without a line of Python
             understand_arrays(self._connection)
         return self._connection
 

@@ -59,7 +59,7 @@ class JobStore:
             RETURNING job.id, job.created_at, job.run_at, job.run_at > now()
             """,
             {
-                "ids": uuids([job.id for job in jobs]),
+                "ids": uuids([job.id.bytes for job in jobs]),
                 "types": texts([job.job_type for job in jobs]),
                 "queues": texts([job.queue for job in jobs]),
                 "priorities": ints([job.priority for job in jobs]),

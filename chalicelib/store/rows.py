@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import LiteralString
 from uuid import UUID
 
-from chalicelib.jobs import Job, JobStatus
+import msgspec
+
+from chalicelib.jobs import Job, JobStatus, RawId
 from chalicelib.store.arrays import uuids
 from chalicelib.store.database import Row
 
@@ -29,9 +31,18 @@ def as_jobs(rows: Iterable[Row]) -> list[Job]:
 
 
 def _typed(row: Row) -> Row:
-    return (*row[:3], JobStatus(row[3]), *row[4:])
+    return (*row[:3], JobStatus(row[3]), *row[4:-3], _raw(row[-3]), _raw(row[-2]), row[-1])
+
+
+def _raw(value: bytes | None) -> msgspec.Raw | None:
+    """A value of type json comes as its bytes."""
+    return None if value is None else msgspec.Raw(value)
 
 
 def bounded(ids: Sequence[UUID]) -> dict[str, object]:
     """The ids, and the range they lie in."""
-    return {"ids": uuids(ids), "first": min(ids), "last": max(ids)}
+    return bounded_raw([job_id.bytes for job_id in ids])
+
+
+def bounded_raw(ids: Sequence[RawId]) -> dict[str, object]:
+    return {"ids": uuids(ids), "first": UUID(bytes=min(ids)), "last": UUID(bytes=max(ids))}

@@ -261,7 +261,7 @@ def insert(store: JobStore, **fields: Any) -> Job:
 
 
 def claim(attempts: AttemptStore, *ids: UUID) -> list[ClaimedJob]:
-    return attempts.claim(ids, "w", LEASE, FOREVER)
+    return attempts.claim([job_id.bytes for job_id in ids], "w", LEASE, FOREVER)
 
 
 @pytest.fixture

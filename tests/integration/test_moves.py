@@ -130,8 +130,8 @@ def test_a_job_is_not_claimed_before_its_time(store: JobStore, attempts: Attempt
 def test_a_job_that_may_run_longer_than_we_have_is_left_alone(store: JobStore, attempts: AttemptStore) -> None:
     job = insert(store, timeout_seconds=30.0)
 
-    assert attempts.claim([job.id], "w", LEASE, timedelta(seconds=29)) == []
-    assert len(attempts.claim([job.id], "w", LEASE, timedelta(seconds=30))) == 1
+    assert attempts.claim([job.id.bytes], "w", LEASE, timedelta(seconds=29)) == []
+    assert len(attempts.claim([job.id.bytes], "w", LEASE, timedelta(seconds=30))) == 1
 
 
 def test_a_worker_that_outlived_its_lease_cannot_finish_the_job(
@@ -378,7 +378,7 @@ def test_a_crash_is_kept_among_the_errors(
 
 def test_a_claim_whose_answer_was_lost_is_given_back_and_costs_nothing(store: JobStore, attempts: AttemptStore) -> None:
     (mine,) = claim(attempts, insert(store).id)
-    (other,) = attempts.claim([insert(store).id], "somebody else", LEASE, timedelta(days=1))
+    (other,) = attempts.claim([insert(store).id.bytes], "somebody else", LEASE, timedelta(days=1))
 
     (given_back,) = attempts.disown([mine.id, other.id], "w")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import redis
@@ -30,7 +31,7 @@ def sets(cache: redis.Redis, queue: str = "default") -> dict[str, int]:
 
 
 def take(queues: Queues, limit: int = 10, lease: timedelta = LEASE) -> list[Any]:
-    return queues.take(["default"], limit, lease).ids.get("default", [])
+    return [UUID(bytes=raw) for raw in queues.take(["default"], limit, lease).ids.get("default", [])]
 
 
 def test_each_job_is_put_where_its_row_says(
