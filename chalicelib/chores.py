@@ -46,9 +46,21 @@ class Chores:
             self._redis.set(_SWEPT_TO, str(job_id))
 
 
+    def patrolled_to(self) -> UUID:
+        """The last id that the patrol saw."""
+        with reaching_redis():
+            saved = self._redis.get(_PATROLLED_TO)
+        return UUID(text(saved)) if saved else UUID(int=0)
+
+    def save_patrolled_to(self, job_id: UUID) -> None:
+        with reaching_redis():
+            self._redis.set(_PATROLLED_TO, str(job_id))
+
+
 def _chore(name: str) -> str:
     return f"{{chores}}:{name}"
 
 
 _EPOCH = _chore("epoch")
+_PATROLLED_TO = _chore("patrolled_to")
 _SWEPT_TO = _chore("swept_to")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from chalicelib.chores import Chores
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
+from chalicelib.jobs import Job
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
 from chalicelib.store.jobs import JobStore
@@ -21,6 +24,7 @@ SETTLED_DOWN = timedelta(seconds=5)  # a submit that is older and still not in R
 OVERLAP = timedelta(minutes=1)  # how much later than its id was made a row may appear: a slow INSERT, a clock behind
 EVERY = timedelta(seconds=5)
 SWEEP_EVERY = timedelta(seconds=30)
+PATROL_PAGES = 5  # a turn: 60,000 unfinished jobs a minute, for less than a hundredth of a core
 NIL = UUID(int=0)
 
 
@@ -53,33 +57,56 @@ class Maintenance:
             self.rebuild()
         if self._chores.is_due("sweep", SWEEP_EVERY):
             self.sweep()
+        self.patrol()
         if self._chores.is_due("partitions", timedelta(hours=1)):
             self._partitions.ensure()
 
     def rebuild(self) -> int:
         """Redis lost what it knew: tell it of every unfinished job. Returns how many."""
-        count, last = self._walk(NIL, timedelta(0))
+        count, last = 0, NIL
+        for page in self._pages(NIL, timedelta(0)):
+            self._enqueue(page)
+            count, last = count + len(page), page[-1].id
         self._chores.set_epoch()
         self._chores.save_swept_to(min(last, first_id_at(datetime.now(UTC) - OVERLAP)))
         logger.warning("rebuilt the queues from postgres", extra={"count": count})
         return count
 
     def sweep(self) -> int:
-        """Enqueue what a crash between INSERT and enqueue left behind. Returns how many jobs were looked at.
+        """Enqueue what a crash between INSERT and enqueue left behind. Returns how many jobs that were.
 
-        Each is looked at once, or a few times while it is young: an id is made before its row can be seen.
+        Each job is looked at once, or a few times while it is young: an id is made before its row can be seen.
         """
-        count, last = self._walk(self._chores.swept_to(), SETTLED_DOWN)
-        if count:
-            self._chores.save_swept_to(min(last, first_id_at(datetime.now(UTC) - OVERLAP)))
-        return count
+        mended, last = 0, self._chores.swept_to()
+        for page in self._pages(last, SETTLED_DOWN):
+            mended += self._mend(page)
+            last = page[-1].id
+        self._chores.save_swept_to(min(last, first_id_at(datetime.now(UTC) - OVERLAP)))
+        return mended
 
-    def _walk(self, after: UUID, older_than: timedelta) -> tuple[int, UUID]:
-        count = 0
+    def patrol(self) -> int:
+        """Walk all unfinished jobs, a stretch each time and again from the start, and enqueue what Redis has lost: evicted,
+        deleted by hand, or forgotten by a replica that became the primary. Returns how many jobs that were."""
+        pages = self._pages(self._chores.patrolled_to(), SETTLED_DOWN)
+        stretch = list(islice(pages, PATROL_PAGES))
+        self._chores.save_patrolled_to(stretch[-1][-1].id if len(stretch) == PATROL_PAGES else NIL)
+        return sum(map(self._mend, stretch))
+
+    def _mend(self, jobs: Sequence[Job]) -> int:
+        """They are read again before they are enqueued: those that are taken, run and finished meanwhile are not missing."""
+        missing = self._queues.missing(jobs)
+        if missing:
+            found = [row for row in self._store.standing([job.id for job in missing]) if row.finished_at is None]
+            self._enqueue(found)
+            logger.warning("enqueued jobs that redis did not know", extra={"count": len(found)})
+        return len(missing)
+
+    def _pages(self, after: UUID, older_than: timedelta) -> Iterator[list[Job]]:
         while jobs := self._store.unfinished(after, older_than, PAGE):
-            batch = self._redis_link.batch()
-            self._queues.sync(jobs, batch)
-            batch.send()
-            count += len(jobs)
+            yield jobs
             after = jobs[-1].id
-        return count, after
+
+    def _enqueue(self, jobs: Sequence[Job]) -> None:
+        batch = self._redis_link.batch()
+        self._queues.sync(jobs, batch)
+        batch.send()

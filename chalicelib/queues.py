@@ -78,6 +78,20 @@ class Queues:
         for key in _sets(queue):
             batch.commands.zrem(key, *strays)
 
+    def missing(self, jobs: Iterable[Job]) -> list[Job]:
+        """Those that are in none of their queue's sets. The queues' names are known again, should they have been lost."""
+        by_queue: dict[str, list[Job]] = {}
+        for job in jobs:
+            by_queue.setdefault(job.queue, []).append(job)
+        batch = Batch(self._redis)
+        for queue, some in by_queue.items():
+            members: list[Any] = [member(job) for job in some]
+            batch.commands.sadd(_NAMES, queue)
+            for key in _sets(queue):
+                batch.commands.zmscore(key, members)
+        answers = iter(batch.send())
+        return [job for some in by_queue.values() for job in _in_none(some, [next(answers) for _ in range(4)][1:])]
+
     def names(self) -> list[str]:
         """Every queue that ever had a job."""
         with reaching_redis():
@@ -132,6 +146,11 @@ class _Places:
                 size = CHUNK if place == NOWHERE else 2 * CHUNK
                 for start in range(0, len(parts), size):
                     yield queue, [place + 1, *parts[start : start + size]]
+
+
+def _in_none(jobs: Sequence[Job], scores: Sequence[Sequence[float | None]]) -> list[Job]:
+    """scores: of each job, for each set."""
+    return [job for job, found in zip(jobs, zip(*scores, strict=True), strict=True) if found == (None, None, None)]
 
 
 def _place(job: Job) -> tuple[int, int | None]:

@@ -137,3 +137,44 @@ def test_a_job_lands_in_the_partition_of_its_day(world: World, conn: psycopg.Con
     (name,) = conn.execute("SELECT tableoid::regclass::text FROM jobs WHERE id = %s", [job.id]).fetchone() or ("",)
 
     assert name == f"jobs_{job.created_at.astimezone(UTC):%Y%m%d}"
+
+
+@pytest.mark.parametrize("lost", ["{q:default}:ready", "{q:default}:delayed", "queues"])
+def test_what_redis_evicts_is_found_again(
+    world: World, maintenance: Maintenance, conn: psycopg.Connection[Any], lost: str
+) -> None:
+    jobs = [world.submit(), world.submit(delay_seconds=3600)]
+    maintenance.run_once()
+    world.cache.delete(lost)
+    conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
+
+    maintenance.patrol()
+
+    assert world.queues.missing(jobs) == []
+    assert world.queues.names() == ["default"]
+    assert world.run_due() == 1
+
+
+def test_the_patrol_walks_on_and_begins_again(
+    world: World, maintenance: Maintenance, conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.maintenance.PAGE", 2)
+    monkeypatch.setattr("chalicelib.maintenance.PATROL_PAGES", 2)
+    for job in world.store.insert([a_job() for _ in range(7)]):
+        conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds' WHERE id = %s", [job.id])
+
+    assert [maintenance.patrol() for _ in range(3)] == [4, 3, 0]
+    world.cache.delete("{q:default}:ready")
+    assert [maintenance.patrol() for _ in range(3)] == [4, 3, 0]
+
+
+def test_a_sweep_leaves_alone_what_redis_knows(
+    world: World, maintenance: Maintenance, conn: psycopg.Connection[Any]
+) -> None:
+    world.submit()
+    world.queues.take(["default"], 1, FOREVER)
+    conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
+
+    assert maintenance.sweep() == 0
+
+    assert world.cache.zcard("{q:default}:leased") == 1
