@@ -211,4 +211,7 @@ class Worker:
     def _put_back_misfits(self) -> None:
         if self._misfits:
             logger.warning("jobs that need more time than is left", extra={"count": len(self._misfits)})
-            self._fetcher.put_back([*self._misfits.values()])
+            try:
+                self._fetcher.put_back([*self._misfits.values()])
+            except QueueUnavailable as error:  # then others see them when our leases in Redis are over
+                logger.warning("they could not be put back", extra={"reason": str(error)})

@@ -140,6 +140,18 @@ def test_a_job_longer_than_the_budget_waits_for_another_worker(world: World) -> 
     assert world.cache.zcard("{q:default}:ready") == 1
 
 
+def test_a_worker_ends_well_when_redis_is_away_at_its_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.submit(timeout_seconds=3600)
+    worker = world.worker()
+
+    def fail(_: Sequence[Job]) -> None:
+        raise QueueUnavailable("away")
+
+    monkeypatch.setattr(worker._fetcher, "put_back", fail)
+
+    assert worker.run(Budget(timedelta(minutes=10), until_empty=True), GRACE) == 0
+
+
 def test_stopping_finishes_what_runs_and_releases_what_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     started, go_on = threading.Event(), threading.Event()
 
