@@ -6,11 +6,12 @@ Rules, pure:
     backoff        retry delays
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
     views          a job as clients see it
+    findings       what doctor found
     events         what a watcher is told, and the frames it comes in
     logs           one JSON object a line
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
-    store/         Postgres, one module a noun: database, jobs, attempts, partitions, migrations, and how rows travel
+    store/         Postgres, one module a noun: database, jobs, attempts, partitions, migrations, inspection, and how rows travel
     queues         Redis: when to look at which job
     workers        Redis: who is alive, and the bell
     connections    Redis: who watches what
@@ -18,6 +19,7 @@ Adapters, one outside service each:
     chores         Redis: whose turn maintenance is, and how far it got
     gateway        send to one WebSocket connection
     waker          start the worker function
+    inspection     Redis: doctor's questions, across all of these
 Use cases:
     handlers/      the registry, and one module per family of job types
     scheduler      submit, get, list, cancel, revive
@@ -37,6 +39,8 @@ Use cases:
     outbox         events on their way to one connection
     broadcaster    events to connections
     maintenance    rebuild, sweep, partitions
+    checks/        what doctor looks at, one module a subject
+    doctor         examine a deployment, and mend what is safe to mend
     engine         a worker with broadcaster and maintenance beside it
     processes      several workers side by side
 Edges:

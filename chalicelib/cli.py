@@ -6,31 +6,66 @@ import argparse
 import sys
 from collections.abc import Callable
 
+import msgspec
+
 from chalicelib import resources
 from chalicelib.errors import SchedulerError
+from chalicelib.findings import Report, Severity, as_text
+
+Command = Callable[[argparse.Namespace], int]
+DOCTORS_STATUS = {Severity.OK: 0, Severity.ERROR: 1, Severity.WARNING: 2}
 
 
-def migrate() -> str:
+def migrate(_: argparse.Namespace) -> int:
     """Bring the schema up to date, and make the next days' partitions."""
     applied = resources.migrations().apply()
     made = resources.partitions().ensure()
-    return f"applied {_listed(applied)}; made partitions {_listed(made)}"
+    sys.stdout.write(f"applied {_listed(applied)}; made partitions {_listed(made)}\n")
+    return 0
 
 
-COMMANDS: dict[str, Callable[[], str]] = {"migrate": migrate}
+def doctor(asked: argparse.Namespace) -> int:
+    """Examine this deployment, and say what to do.
+
+    Exit status: 0 all is well; 1 there are errors; 2 there are warnings only, which includes what could not be looked at.
+    """
+    report = resources.doctor().run(repair=asked.repair)
+    sys.stdout.write(_as_json(report) if asked.json else as_text(report))
+    return DOCTORS_STATUS[report.worst]
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status: 0, or 1 after a failure that is said on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m chalicelib.cli")
-    parser.add_argument("command", choices=COMMANDS, help="; ".join(f"{n}: {f.__doc__}" for n, f in COMMANDS.items()))
-    command = COMMANDS[parser.parse_args(arguments).command]
+    """The exit status: the command's, or 1 after a failure that is said on standard error."""
+    asked = _parser().parse_args(arguments)
+    command: Command = asked.command
     try:
-        sys.stdout.write(command() + "\n")
+        return command(asked)
     except SchedulerError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m chalicelib.cli")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add(commands, migrate)
+    examine = _add(commands, doctor)
+    examine.add_argument("--json", action="store_true", help="one object: healthy, findings, repairs")
+    examine.add_argument("--repair", action="store_true", help="first mend what is safe to mend while everything runs")
+    return parser
+
+
+def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], command: Command) -> argparse.ArgumentParser:
+    """A command is called as its function is, and explained by its docstring."""
+    told = command.__doc__ or ""
+    parser = commands.add_parser(command.__name__, help=told.partition("\n")[0], description=told)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _as_json(report: Report) -> str:
+    content = {"healthy": report.is_healthy, "findings": report.findings, "repairs": report.repairs}
+    return msgspec.json.format(msgspec.json.encode(content)).decode() + "\n"
 
 
 def _listed(names: list[str]) -> str:

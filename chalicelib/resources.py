@@ -20,6 +20,7 @@ from chalicelib.broadcaster import Broadcaster
 from chalicelib.children import Children
 from chalicelib.chores import Chores
 from chalicelib.connections import Connections
+from chalicelib.doctor import Doctor
 from chalicelib.engine import Engine
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
@@ -27,6 +28,7 @@ from chalicelib.gateway import WAIT as GATEWAY_WAIT
 from chalicelib.gateway import Gateway
 from chalicelib.hand import Hand
 from chalicelib.handlers import registry
+from chalicelib.inspection import RedisInspection
 from chalicelib.leases import Keeper
 from chalicelib.maintenance import Maintenance
 from chalicelib.queues import Queues
@@ -36,6 +38,7 @@ from chalicelib.settings import Settings
 from chalicelib.settler import Settler
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
+from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
@@ -96,6 +99,23 @@ def partitions() -> PartitionStore:
 @lru_cache(maxsize=1)
 def readiness() -> Readiness:
     return Readiness(migrations=migrations(), redis_link=redis_link.RedisLink(_redis()))
+
+
+@lru_cache(maxsize=1)
+def doctor() -> Doctor:
+    client, database = _redis(), _database("doctor")
+    return Doctor(
+        inspection=StoreInspection(database),
+        redis=RedisInspection(client),
+        store=JobStore(database),
+        migrations=MigrationStore(database, settings().database_url),
+        partitions=PartitionStore(database),
+        redis_link=redis_link.RedisLink(client),
+        queues=Queues(client),
+        connections=connections(),
+        workers=workers(),
+        chores=Chores(client),
+    )
 
 
 def engine(slots: int, *, shows_life: bool) -> Engine:

@@ -1,0 +1,118 @@
+"""What ``doctor`` asks of Redis. It reads across the other adapters' keys, page by page, and never with KEYS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+import redis
+
+from chalicelib.queues import _sets as sets_of
+from chalicelib.redis_link import CONNECTIONS, Batch, reaching_redis, text
+from chalicelib.stream import _CURSOR as CURSOR
+from chalicelib.stream import _EVENTS as EVENTS
+from chalicelib.stream import _LEADER as LEADER
+
+PAGE = 1_000
+
+
+class Scores(NamedTuple):
+    """A member's score in each of its queue's sets, in ms since the epoch, or by rank in ``ready``. None: it is not in it."""
+
+    ready: float | None
+    delayed: float | None
+    leased: float | None
+
+
+class Reminder(msgspec.Struct, frozen=True):
+    """An entry of one of a queue's sets. place: as in ``queues``."""
+
+    queue: str
+    place: int
+    member: bytes
+
+    @property
+    def job_id(self) -> UUID | None:
+        """None: it is not ours to read."""
+        return UUID(bytes=self.member[1:]) if len(self.member) == 1 + 16 else None
+
+    @property
+    def rank(self) -> int:
+        return self.member[0]
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """policy: what goes when memory is full. used, limit: bytes; limit 0: what the machine has."""
+
+    policy: str
+    used: int
+    limit: int
+
+
+class RedisInspection:
+    """Questions about queues, watchers and the server. All raise QueueUnavailable, also where we may not look."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+
+    def clock(self) -> float:
+        """Redis's time, seconds since the epoch."""
+        with reaching_redis():
+            seconds, micros = self._redis.time()
+        return float(seconds) + float(micros) / 1e6
+
+    def memory(self) -> Memory:
+        with reaching_redis():
+            facts: Any = self._redis.info("memory")
+        return Memory(str(facts["maxmemory_policy"]), int(facts["used_memory"]), int(facts["maxmemory"]))
+
+    def scores(self, queue: str, members: list[Any]) -> tuple[float, list[Scores]]:
+        """Where the members are, all at one moment, and that moment in ms since the epoch."""
+        with reaching_redis(), self._redis.pipeline(transaction=True) as at_once:
+            at_once.time()
+            for key in sets_of(queue):
+                at_once.zmscore(key, members)
+            (seconds, micros), *found = at_once.execute()
+        return seconds * 1000 + micros / 1000, [Scores(*each) for each in zip(*found, strict=True)]
+
+    def queues_with_sets(self) -> set[str]:
+        """Names of all queues that hold reminders, whoever has told of them."""
+        with reaching_redis():
+            return {_queue(text(key)) for key in self._redis.scan_iter(match="{q:*}:*", count=PAGE)}
+
+    def reminders(self, queue: str) -> Iterator[list[Reminder]]:
+        """Every entry that stays where it is meanwhile, in pages; some may come twice."""
+        for place, key in enumerate(sets_of(queue)):
+            cursor: int | None = None
+            while cursor != 0:
+                with reaching_redis():
+                    answer: Any = self._redis.zscan(key, cursor or 0, count=PAGE)
+                cursor, entries = answer
+                yield [Reminder(queue, place, member) for member, _ in entries]
+
+    def remove(self, reminder: Reminder, batch: Batch) -> None:
+        """The entry itself, and no other of its job."""
+        batch.commands.zrem(sets_of(reminder.queue)[reminder.place], reminder.member)
+
+    def connection_records(self) -> Iterator[dict[str, bytes]]:
+        """The registry as it is written, by connection id, in pages."""
+        cursor: int | None = None
+        while cursor != 0:
+            with reaching_redis():
+                answer: Any = self._redis.hscan(CONNECTIONS, cursor or 0, count=PAGE)
+            cursor, records = answer
+            yield {key.decode(errors="replace"): value for key, value in records.items()}
+
+    def has_unheard_events(self) -> bool:
+        """Whether somebody is connected and events wait, but nobody reads them."""
+        with reaching_redis():
+            if self._redis.exists(LEADER) or not self._redis.hlen(CONNECTIONS):
+                return False
+            cursor = self._redis.get(CURSOR)
+            return bool(self._redis.xrange(EVENTS, min=f"({text(cursor)}" if cursor else "-", count=1))
+
+
+def _queue(key: str) -> str:
+    return key.removeprefix("{q:").rpartition("}:")[0]

@@ -1,0 +1,213 @@
+"""What ``doctor`` asks of Postgres. It reads, and it never reads the finished rows: they may be ten million.
+
+Ages are by Postgres's clock: each row comes with the time at which it was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from chalicelib.errors import StoreUnavailable
+from chalicelib.jobs import JobStatus
+from chalicelib.store.database import Database, Row
+from chalicelib.store.migrations import DIRECTORY
+from chalicelib.store.rows import bounded
+
+PAGE = 1_000
+FIRST: tuple[str, UUID] = ("", UUID(int=0))  # before every queue and id
+
+_SEEN: LiteralString = """job.id, job.queue, job.priority, job.status, job.version, job.run_at, job.created_at,
+    job.lease_expires_at, job.cancel_requested_at, job.worker_id, now()"""
+
+
+class SeenJob(msgspec.Struct, frozen=True):
+    """Where a job stood at ``read_at``."""
+
+    id: UUID
+    queue: str
+    priority: int
+    status: JobStatus
+    version: int
+    run_at: datetime
+    created_at: datetime
+    lease_expires_at: datetime | None
+    cancel_requested_at: datetime | None
+    worker_id: str | None
+    read_at: datetime
+
+    @property
+    def raw_id(self) -> bytes:
+        return self.id.bytes
+
+    @property
+    def is_queued(self) -> bool:
+        return self.status is JobStatus.QUEUED
+
+    @property
+    def is_running(self) -> bool:
+        return self.status is JobStatus.RUNNING
+
+    @property
+    def needs_reminder(self) -> bool:
+        return self.is_queued or self.is_running
+
+    @property
+    def age(self) -> timedelta:
+        return self.read_at - self.created_at
+
+    @property
+    def due_since(self) -> timedelta:
+        """Negative: not due yet."""
+        return self.read_at - self.run_at
+
+    @property
+    def lease_over_since(self) -> timedelta | None:
+        """Negative: somebody has the job. None: nobody ought to."""
+        return None if self.lease_expires_at is None else self.read_at - self.lease_expires_at
+
+    @property
+    def is_held(self) -> bool:
+        return self.lease_over_since is not None and self.lease_over_since < timedelta(0)
+
+
+class Sessions(msgspec.Struct, frozen=True):
+    """Connections to Postgres. allowed: for ordinary users."""
+
+    used: int
+    allowed: int
+
+
+class StoreInspection:
+    """Questions whose answers are small, whatever the tables hold. All raise StoreUnavailable, also where we may not look."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def clock(self) -> float:
+        """Postgres's time, seconds since the epoch."""
+        ((now,),) = self._ask("SELECT extract(epoch FROM clock_timestamp())::float8")
+        return float(now)
+
+    def unfinished(self) -> Iterator[list[SeenJob]]:
+        """Every unfinished job, in pages."""
+        after = FIRST
+        while page := self.unfinished_after(*after):
+            yield page
+            after = page[-1].queue, page[-1].id
+
+    def unfinished_after(self, queue: str, job_id: UUID) -> list[SeenJob]:
+        """The next page, by queue and id: the order of the index that leaves out what is finished."""
+        return _seen(
+            self._ask(
+                "SELECT "
+                + _SEEN
+                + """
+                  FROM jobs AS job
+                 WHERE finished_at IS NULL AND (queue, id) > (%(queue)s, %(id)s)
+                 ORDER BY queue, id
+                 LIMIT %(limit)s
+                """,
+                {"queue": queue, "id": job_id, "limit": PAGE},
+            )
+        )
+
+    def seen(self, ids: Sequence[UUID]) -> dict[UUID, SeenJob]:
+        """Those that exist."""
+        if not ids:
+            return {}
+        rows = self._ask(
+            "SELECT "
+            + _SEEN
+            + """
+              FROM jobs AS job
+             WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
+            """,
+            bounded(ids),
+        )
+        return {job.id: job for job in _seen(rows)}
+
+    def unknown_migrations(self) -> list[str]:
+        """Applied by another release."""
+        rows = self._ask("SELECT migration_id FROM _yoyo_migration ORDER BY migration_id")
+        known = {path.stem for path in DIRECTORY.glob("*.sql")}
+        return [name for (name,) in rows if name not in known]
+
+    def missing_partitions(self, days: int) -> list[str]:
+        """Of today (0) and the next ``days`` days, and the one for all other days; soonest first."""
+        rows = self._ask(
+            """
+            SELECT name
+              FROM (SELECT n, 'jobs_' || to_char(now() AT TIME ZONE 'UTC' + make_interval(days => n), 'YYYYMMDD') AS name
+                      FROM generate_series(0, %(days)s) AS n
+                     UNION ALL
+                    SELECT -1, 'jobs_default') AS wanted
+             WHERE NOT EXISTS (SELECT FROM pg_inherits
+                                WHERE inhparent = 'jobs'::regclass AND inhrelid = to_regclass(name))
+             ORDER BY n
+            """,
+            {"days": days},
+        )
+        return [name for (name,) in rows]
+
+    def ids_without_partition(self, limit: int) -> list[UUID]:
+        """Jobs of days that have no partition."""
+        rows = self._ask("SELECT id FROM jobs_default LIMIT %(limit)s", {"limit": limit})
+        return [job_id for (job_id,) in rows]
+
+    def partitions_over(self, rows: float) -> list[tuple[str, int]]:
+        """Partitions with more rows than that, as Postgres estimates them, fullest first."""
+        found = self._ask(
+            """
+            SELECT relname::text, reltuples::bigint
+              FROM pg_class JOIN pg_inherits ON inhrelid = oid
+             WHERE inhparent = 'jobs'::regclass AND reltuples > %(rows)s
+             ORDER BY reltuples DESC
+            """,
+            {"rows": rows},
+        )
+        return [(name, count) for name, count in found]
+
+    def sessions(self) -> Sessions:
+        ((used, allowed),) = self._ask(
+            """
+            SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+                   current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+            """
+        )
+        return Sessions(used, allowed)
+
+    def idle_in_transaction(self, longer_than: timedelta) -> list[str]:
+        """Sessions that keep their locks and do nothing: process, program, how long, how many locks."""
+        rows = self._ask(
+            """
+            SELECT format('pid %%s %%s idle %%s s with %%s locks', pid, application_name,
+                          extract(epoch FROM now() - state_change)::int,
+                          (SELECT count(*) FROM pg_locks AS held WHERE held.pid = session.pid AND granted))
+              FROM pg_stat_activity AS session
+             WHERE state LIKE 'idle in transaction%%' AND state_change < now() - %(longer_than)s
+             ORDER BY state_change
+            """,
+            {"longer_than": longer_than},
+        )
+        return [session for (session,) in rows]
+
+    def _ask(self, query: LiteralString, params: Mapping[str, Any] | None = None) -> list[Row]:
+        try:
+            return self._database.fetch(query, params)
+        except psycopg.ProgrammingError as error:
+            # A table that is not there, or that we may not read: for who only wants to know, the same as no answer.
+            raise StoreUnavailable(str(error).partition("\n")[0]) from error
+
+
+def _seen(rows: list[Row]) -> list[SeenJob]:
+    return [SeenJob(*_typed(row)) for row in rows]
+
+
+def _typed(row: Row) -> Row:
+    return (*row[:3], JobStatus(row[3]), *row[4:])
