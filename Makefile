@@ -1,7 +1,7 @@
 # Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset stop-worker logs status check test fast format bench
+.PHONY: help up down reset stop-worker logs status check test fast format chaos bench
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -51,8 +51,12 @@ fast: $(VENV)/tests ## The pure tests: no services needed
 format: $(VENV)/tests ## Rewrite the code to house style
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: $(VENV)/tests ## Measure the queue on this computer
+chaos: $(VENV)/tests ## Break everything while jobs run, and prove that none is lost (SEED=7 MINUTES=10)
+	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+bench: $(VENV)/tests ## Measure the queue on this computer, and its peers beside it (half an hour)
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.compare
 
 # The stamps below are touched once their files are installed, and made again when those change.
 

@@ -122,19 +122,23 @@ def engine(slots: int, *, shows_life: bool) -> Engine:
     """A new worker on shared clients. shows_life: whether submits may rely on it, and wake no Lambda."""
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{random.randbytes(3).hex()}"
     client = _redis()
-    house = _database("house")
     return Engine(
         worker=_worker(worker_id, Hand(slots), shows_life=shows_life),
         broadcaster=Broadcaster(
             name=worker_id, stream=EventStream(client), connections=connections(), gateway=gateway()
         ),
-        maintenance=Maintenance(
-            store=JobStore(house),
-            partitions=PartitionStore(house),
-            redis_link=redis_link.RedisLink(client),
-            queues=Queues(client),
-            chores=Chores(client),
-        ),
+        maintenance=maintenance(),
+    )
+
+
+def maintenance() -> Maintenance:
+    house, client = _database("house"), _redis()
+    return Maintenance(
+        store=JobStore(house),
+        partitions=PartitionStore(house),
+        redis_link=redis_link.RedisLink(client),
+        queues=Queues(client),
+        chores=Chores(client),
     )
 
 

@@ -17,7 +17,6 @@ from chalicelib.jobs import AttemptError, ClaimedJob, Completed, Job, JobStatus,
 from chalicelib.store.attempts import AttemptStore
 from tests.integration.conftest import FOREVER, World
 
-
 T = TypeVar("T")
 
 
