@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, takewhile
 from uuid import UUID
 
 from chalicelib.attempt import Attempt, StopReason
+from chalicelib.jobs import ClaimedJob
 
 AHEAD_SECONDS = 0.05  # work fetched in advance, so that tiny jobs flow and long ones stay for other workers
 MOST_AHEAD = 2_000
 BATCH = 1_000  # jobs a fetch: more would only keep the others waiting
-WEIGHT = 0.05  # of one run in the running mean: about the last twenty count
+WEIGHT = 0.05  # of one run in its job type's running mean: about the last twenty count
+UNKNOWN_SECONDS = 1.0  # what a run of a job type is expected to take that we have not seen yet: no work ahead for it
 NUDGES_SECONDS = 60.0  # how long a request to cancel waits for its job to be held
 
 
@@ -26,7 +29,8 @@ class Hand:
         self._running: set[Attempt] = set()
         self._ended: set[Attempt] = set()
         self._nudges: dict[tuple[UUID, int], float] = {}
-        self._mean_seconds = 1.0  # of a run; until we know better, fetch no more than can start at once
+        self._means: dict[str, float] = {}  # seconds of a run, by job type
+        self._expected_seconds = UNKNOWN_SECONDS  # of a run of the jobs that come: they will be like the last ones
 
     def add(self, attempts: Iterable[Attempt]) -> None:
         """Whoever still works on an earlier attempt of these jobs has lost it."""
@@ -48,7 +52,7 @@ class Hand:
             self._ended.discard(attempt)
             return False
         if attempt.began_at:
-            self._mean_seconds += WEIGHT * (time.monotonic() - attempt.began_at - self._mean_seconds)
+            self._learn(attempt.job.job_type, time.monotonic() - attempt.began_at)
         if not self.changed.is_set():
             self.changed.set()
         return True
@@ -76,7 +80,7 @@ class Hand:
 
     def room(self) -> int:
         """How many more jobs to fetch now: none while a good part of what we would hold still waits."""
-        ahead = min(MOST_AHEAD, int(AHEAD_SECONDS * self.slots / max(self._mean_seconds, 1e-6)))
+        ahead = min(MOST_AHEAD, int(AHEAD_SECONDS * self.slots / max(self._expected_seconds, 1e-6)))
         most = max(self.slots, ahead)
         is_full = len(self._running) >= max(self.slots, most * 3 // 4)
         return 0 if is_full else min(BATCH, most - len(self._running))
@@ -86,9 +90,23 @@ class Hand:
         waiting = [attempt.held_since for attempt in self.running() if not attempt.began_at]
         return time.monotonic() - min(waiting) if waiting else 0.0
 
-    def expect_runs_of(self, seconds: float) -> None:
-        """Jobs turned out to be slower than the last ones: fetch fewer at once, without waiting for them to end."""
-        self._mean_seconds = max(self._mean_seconds, seconds)
+    def keepable(self, jobs: Sequence[ClaimedJob]) -> int:
+        """How many of the jobs just fetched, from the first on, we can start soon. They may be slower than those before them."""
+        expected = [self._means.get(job.job_type, UNKNOWN_SECONDS) for job in jobs]
+        self._expected_seconds = sum(expected) / max(1, len(expected))
+        budget = AHEAD_SECONDS * self.slots
+        return max(self.slots, sum(1 for _ in takewhile(lambda total: total <= budget, accumulate(expected))))
+
+    def notice(self, attempt: Attempt) -> None:
+        """It runs longer than its like did: expect that of them now, and not only when it has ended."""
+        age = time.monotonic() - attempt.began_at
+        job_type = attempt.job.job_type
+        self._means[job_type] = max(age, self._means.get(job_type, UNKNOWN_SECONDS))
+        self._expected_seconds = max(age, self._expected_seconds)
+
+    def _learn(self, job_type: str, seconds: float) -> None:
+        mean = self._means.get(job_type)
+        self._means[job_type] = seconds if mean is None else mean + WEIGHT * (seconds - mean)
 
     @property
     def is_empty(self) -> bool:

@@ -42,6 +42,8 @@ class Timekeeper:
             self._relieve()
 
     def _look_at(self, attempt: Attempt) -> None:
+        if time.monotonic() - attempt.began_at > LOOK.total_seconds():
+            self._hand.notice(attempt)
         if attempt.is_overdue:
             attempt.stop(StopReason.TIMED_OUT)
         if attempt.reason is StopReason.TIMED_OUT and time.monotonic() - attempt.stopped_at > STUBBORN_SECONDS:
@@ -56,7 +58,5 @@ class Timekeeper:
     def _relieve(self) -> None:
         """The worker fetched ahead for jobs that end at once, and then came some that do not: what waits behind them is put
         back, so that idle workers get it."""
-        waited = self._hand.longest_wait()
-        if waited > CROWDED_SECONDS:
-            self._hand.expect_runs_of(waited)
+        if self._hand.longest_wait() > CROWDED_SECONDS:
             self._release(self._slots.take_back(self._hand.slots))

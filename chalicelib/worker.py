@@ -155,7 +155,9 @@ class Worker:
     def _start(self, jobs: list[ClaimedJob], asked_at: float) -> None:
         attempts = [Attempt(job, self._settings, asked_at) for job in jobs]
         self._hand.add(attempts)
-        self._slots.start(attempts)
+        count = self._hand.keepable(jobs)
+        self._slots.start(attempts[:count])
+        self._release(attempts[count:])
 
     def _end(self, attempt: Attempt) -> None:
         if self._hand.end(attempt):

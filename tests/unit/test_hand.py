@@ -4,7 +4,7 @@ import time
 
 from chalicelib.attempt import Attempt, StopReason
 from chalicelib.hand import BATCH, MOST_AHEAD, Hand
-from tests.samples import an_attempt
+from tests.samples import a_claimed_job, an_attempt
 
 
 def attempts(count: int) -> list[Attempt]:
@@ -17,6 +17,7 @@ def after_runs_of(seconds: float, slots: int = 4) -> Hand:
         hand.add([attempt])
         attempt.began_at = time.monotonic() - seconds
         hand.end(attempt)
+    hand.keepable([attempt.job])
     return hand
 
 
@@ -102,7 +103,17 @@ def test_a_request_to_cancel_that_comes_before_its_job_is_not_lost() -> None:
 
 def test_jobs_that_turn_out_slow_are_fetched_with_care_at_once() -> None:
     hand = after_runs_of(0.000_001)
+    (slow,) = attempts(1)
+    slow.began_at = time.monotonic() - 1.0
 
-    hand.expect_runs_of(1.0)
+    hand.notice(slow)
 
     assert hand.room() == 4
+
+
+def test_of_a_batch_of_slow_jobs_fetched_for_quick_ones_only_what_can_start_is_kept() -> None:
+    hand = after_runs_of(0.000_001)
+
+    assert hand.keepable([a_claimed_job(job_type="slow") for _ in range(100)]) == 4
+    assert hand.room() == 4
+    assert hand.keepable([a_claimed_job() for _ in range(100)]) == 100
