@@ -45,7 +45,6 @@ class Chores:
         with reaching_redis():
             self._redis.set(_SWEPT_TO, str(job_id))
 
-
     def patrolled_to(self) -> UUID:
         """The last id that the patrol saw."""
         with reaching_redis():
