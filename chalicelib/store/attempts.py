@@ -25,6 +25,17 @@ _STAMP: LiteralString = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:
 _KEPT: LiteralString = "CASE WHEN jsonb_array_length(errors) < %(kept)s THEN errors ELSE errors - 0 END"
 
 
+# What is written down of an attempt whose worker vanished.
+_CRASHES: LiteralString = (
+    """crashes = CASE status WHEN 'RUNNING' THEN crashes + 1 ELSE crashes END,
+                   errors = CASE status WHEN 'RUNNING' THEN """
+    + _KEPT
+    + """ || jsonb_build_object('attempt', attempt, 'type', 'WorkerCrashed', 'traceback', '',
+                         'message', 'its worker ' || worker_id || ' vanished', 'at', """
+    + _STAMP
+    + ") ELSE errors END"
+)
+
 # That an attempt is ours. The status is spelled so that the planner cannot count on it: rows are claimed and settled faster
 # than they are analysed, and where its statistics know of no RUNNING row, it joins them with a loop in a loop.
 _OURS: LiteralString = """job.id = held.id AND job.id BETWEEN %(first)s AND %(last)s AND job.attempt = held.attempt
@@ -56,13 +67,9 @@ class AttemptStore:
             UPDATE jobs AS job
                SET status = 'RUNNING', version = version + 1, attempt = attempt + 1, worker_id = %(worker_id)s,
                    started_at = now(), lease_expires_at = now() + %(lease)s, progress = NULL,
-                   crashes = CASE status WHEN 'RUNNING' THEN crashes + 1 ELSE crashes END,
-                   errors = CASE status WHEN 'RUNNING' THEN """
-            + _KEPT
-            + """ || jsonb_build_object('attempt', attempt, 'type', 'WorkerCrashed', 'traceback', '',
-                         'message', 'its worker ' || worker_id || ' vanished', 'at', """
-            + _STAMP
-            + """) ELSE errors END
+                   """
+            + _CRASHES
+            + """
              WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
                AND (   status = 'QUEUED' AND run_at <= now()
                     OR status = 'RUNNING' AND lease_expires_at <= now() AND crashes + 1 < %(max_crashes)s)
@@ -104,14 +111,10 @@ class AttemptStore:
             UPDATE jobs AS job
                SET status = CASE WHEN cancel_requested_at IS NULL THEN 'FAILED' ELSE 'CANCELLED' END,
                    version = version + 1, finished_at = now(), lease_expires_at = NULL,
-                   crashes = CASE status WHEN 'RUNNING' THEN crashes + 1 ELSE crashes END,
                    error = CASE WHEN cancel_requested_at IS NULL THEN %(message)s ELSE error END,
-                   errors = CASE status WHEN 'RUNNING' THEN """
-            + _KEPT
-            + """ || jsonb_build_object('attempt', attempt, 'type', 'WorkerCrashed', 'traceback', '',
-                         'message', 'its worker ' || worker_id || ' vanished', 'at', """
-            + _STAMP
-            + """) ELSE errors END
+                   """
+            + _CRASHES
+            + """
              WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
                AND (   status = 'RUNNING' AND lease_expires_at <= now()
                        AND (crashes + 1 >= %(max_crashes)s OR cancel_requested_at IS NOT NULL)

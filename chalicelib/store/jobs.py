@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -130,43 +130,23 @@ class JobStore:
 
     def find(self, ids: Sequence[UUID]) -> list[Job]:
         """Those that exist, in no particular order."""
-        return as_jobs(
-            self._database.fetch(
-                "SELECT "
-                + JOB
-                + """, job.payload, job.result, job.errors
-                  FROM jobs AS job
-                 WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
-                """,
-                bounded(ids),
-            )
-        )
+        return self._read(ids, ", job.payload, job.result, job.errors")
 
     def standing(self, ids: Sequence[UUID]) -> list[Job]:
         """As ``find``, without payloads, results and errors: where jobs stand, for Redis."""
-        return as_jobs(
-            self._database.fetch(
-                "SELECT "
-                + JOB
-                + """, NULL, NULL, NULL
-                  FROM jobs AS job
-                 WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
-                """,
-                bounded(ids),
-            )
-        )
+        return self._read(ids, ", NULL, NULL, NULL")
 
     def shown(self, ids: Sequence[UUID]) -> list[Job]:
         """As ``find``, in the form for lists and watchers: payloads and results over 4 KB come as None, errors too."""
+        return self._read(ids, INLINE)
+
+    def _read(self, ids: Sequence[UUID], large_columns: LiteralString) -> list[Job]:
         return as_jobs(
             self._database.fetch(
                 "SELECT "
                 + JOB
-                + INLINE
-                + """
-                  FROM jobs AS job
-                 WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
-                """,
+                + large_columns
+                + " FROM jobs AS job WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s",
                 bounded(ids),
             )
         )

@@ -40,7 +40,11 @@ class Figures(msgspec.Struct, frozen=True):
 
 def measure() -> Figures:
     with databases(durable=True) as addresses:
-        os.environ |= {"DATABASE_URL": addresses.database_url, "REDIS_URL": addresses.redis_url}
+        os.environ |= {
+            "DATABASE_URL": addresses.database_url,
+            "REDIS_URL": addresses.redis_url,
+            "PREPARE_STATEMENTS": "true",
+        }
         resources.migrations().apply()
         resources.partitions().ensure()
         return _compare(addresses)
