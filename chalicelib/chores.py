@@ -45,15 +45,19 @@ class Chores:
         with reaching_redis():
             self._redis.set(_SWEPT_TO, str(job_id))
 
-    def patrolled_to(self) -> UUID:
-        """The last id that the patrol saw."""
+    def patrolled_to(self) -> tuple[str, UUID] | None:
+        """The queue and the id of the last job that the patrol saw."""
         with reaching_redis():
             saved = self._redis.get(_PATROLLED_TO)
-        return UUID(text(saved)) if saved else UUID(int=0)
+        if not saved:
+            return None
+        job_id, _, queue = text(saved).partition(":")
+        return queue, UUID(job_id)
 
-    def save_patrolled_to(self, job_id: UUID) -> None:
+    def save_patrolled_to(self, place: tuple[str, UUID]) -> None:
+        queue, job_id = place
         with reaching_redis():
-            self._redis.set(_PATROLLED_TO, str(job_id))
+            self._redis.set(_PATROLLED_TO, f"{job_id}:{queue}")
 
 
 def _chore(name: str) -> str:

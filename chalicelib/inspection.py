@@ -9,11 +9,9 @@ from uuid import UUID
 import msgspec
 import redis
 
-from chalicelib.queues import _sets as sets_of
+from chalicelib.queues import sets_of
 from chalicelib.redis_link import CONNECTIONS, Batch, reaching_redis, text
-from chalicelib.stream import _CURSOR as CURSOR
-from chalicelib.stream import _EVENTS as EVENTS
-from chalicelib.stream import _LEADER as LEADER
+from chalicelib.stream import CURSOR, EVENTS, LEADER
 
 PAGE = 1_000
 

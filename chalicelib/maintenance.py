@@ -14,7 +14,7 @@ from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.jobs import Job
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
-from chalicelib.store.jobs import JobStore
+from chalicelib.store.jobs import START, JobStore, Place
 from chalicelib.store.partitions import PartitionStore, first_id_at
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ OVERLAP = timedelta(minutes=1)  # how much later than its id was made a row may 
 EVERY = timedelta(seconds=5)
 SWEEP_EVERY = timedelta(seconds=30)
 PATROL_PAGES = 5  # a turn: 60,000 unfinished jobs a minute, for less than a hundredth of a core
-NIL = UUID(int=0)
 
 
 class Maintenance:
@@ -63,12 +62,13 @@ class Maintenance:
 
     def rebuild(self) -> int:
         """Redis lost what it knew: tell it of every unfinished job. Returns how many."""
-        count, last = 0, NIL
-        for page in self._pages(NIL, timedelta(0)):
+        seen_to = _settled_id()
+        count = 0
+        for page in self._pages(START, timedelta(0)):
             self._enqueue(page)
-            count, last = count + len(page), page[-1].id
+            count += len(page)
         self._chores.set_epoch()
-        self._chores.save_swept_to(min(last, first_id_at(datetime.now(UTC) - OVERLAP)))
+        self._chores.save_swept_to(seen_to)
         logger.warning("rebuilt the queues from postgres", extra={"count": count})
         return count
 
@@ -77,19 +77,20 @@ class Maintenance:
 
         Each job is looked at once, or a few times while it is young: an id is made before its row can be seen.
         """
-        mended, last = 0, self._chores.swept_to()
-        for page in self._pages(last, SETTLED_DOWN):
+        seen_to, last = _settled_id(), self._chores.swept_to()
+        mended = 0
+        while page := self._store.unfinished_since(last, SETTLED_DOWN, PAGE):
             mended += self._mend(page)
             last = page[-1].id
-        self._chores.save_swept_to(min(last, first_id_at(datetime.now(UTC) - OVERLAP)))
+        self._chores.save_swept_to(seen_to)
         return mended
 
     def patrol(self) -> int:
         """Walk all unfinished jobs, a stretch each time and again from the start, and enqueue what Redis has lost: evicted,
         deleted by hand, or forgotten by a replica that became the primary. Returns how many jobs that were."""
-        pages = self._pages(self._chores.patrolled_to(), SETTLED_DOWN)
-        stretch = list(islice(pages, PATROL_PAGES))
-        self._chores.save_patrolled_to(stretch[-1][-1].id if len(stretch) == PATROL_PAGES else NIL)
+        stretch = list(islice(self._pages(self._chores.patrolled_to() or START, SETTLED_DOWN), PATROL_PAGES))
+        last = stretch[-1][-1] if len(stretch) == PATROL_PAGES else None
+        self._chores.save_patrolled_to((last.queue, last.id) if last else START)
         return sum(map(self._mend, stretch))
 
     def _mend(self, jobs: Sequence[Job]) -> int:
@@ -101,12 +102,17 @@ class Maintenance:
             logger.warning("enqueued jobs that redis did not know", extra={"count": len(found)})
         return len(missing)
 
-    def _pages(self, after: UUID, older_than: timedelta) -> Iterator[list[Job]]:
+    def _pages(self, after: Place, older_than: timedelta) -> Iterator[list[Job]]:
         while jobs := self._store.unfinished(after, older_than, PAGE):
             yield jobs
-            after = jobs[-1].id
+            after = jobs[-1].queue, jobs[-1].id
 
     def _enqueue(self, jobs: Sequence[Job]) -> None:
         batch = self._redis_link.batch()
         self._queues.sync(jobs, batch)
         batch.send()
+
+
+def _settled_id() -> UUID:
+    """No row with a lower id appears any more, unless something waited for longer than ``OVERLAP``: the patrol finds that."""
+    return first_id_at(datetime.now(UTC) - OVERLAP)

@@ -75,7 +75,7 @@ class Queues:
     def forget(self, queue: str, ids: Iterable[UUID], batch: Batch) -> None:
         """For ids whose rows are gone, and with them their rank: every rank is tried."""
         strays = [bytes([rank]) + job_id.bytes for job_id in ids for rank in range(RANKS)]
-        for key in _sets(queue):
+        for key in sets_of(queue):
             batch.commands.zrem(key, *strays)
 
     def missing(self, jobs: Iterable[Job]) -> list[Job]:
@@ -87,7 +87,7 @@ class Queues:
         for queue, some in by_queue.items():
             members: list[Any] = [member(job) for job in some]
             batch.commands.sadd(_NAMES, queue)
-            for key in _sets(queue):
+            for key in sets_of(queue):
                 batch.commands.zmscore(key, members)
         answers = iter(batch.send())
         return [job for some in by_queue.values() for job in _in_none(some, [next(answers) for _ in range(4)][1:])]
@@ -104,7 +104,7 @@ class Queues:
         watchers = 0
         for queue in queues:
             batch = Batch(self._redis)
-            batch.commands.eval(_TAKE, 3, *_sets(queue), limit, _ms(lease))
+            batch.commands.eval(_TAKE, 3, *sets_of(queue), limit, _ms(lease))
             batch.commands.hlen(CONNECTIONS)
             (wait, *members), watchers = batch.send()
             if members:
@@ -119,7 +119,7 @@ class Queues:
     def _put(self, placed: _Places, batch: Batch) -> None:
         for queue, arguments in placed.calls():
             batch.commands.sadd(_NAMES, queue)
-            batch.commands.eval(_SYNC, 3, *_sets(queue), WAKE_CHANNEL, queue, *arguments)
+            batch.commands.eval(_SYNC, 3, *sets_of(queue), WAKE_CHANNEL, queue, *arguments)
 
 
 READY, DELAYED, LEASED, NOWHERE = range(4)
@@ -182,7 +182,7 @@ def _ms(duration: timedelta) -> int:
     return int(duration.total_seconds() * 1000)
 
 
-def _sets(queue: str) -> tuple[str, str, str]:
+def sets_of(queue: str) -> tuple[str, str, str]:
     return f"{{q:{queue}}}:ready", f"{{q:{queue}}}:delayed", f"{{q:{queue}}}:leased"
 
 

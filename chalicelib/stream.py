@@ -37,13 +37,13 @@ class EventStream:
         events = [Event.of(job) for job in jobs]
         for start in range(0, len(events), ENTRY_EVENTS):
             entry = _encoder.encode(events[start : start + ENTRY_EVENTS])
-            batch.commands.eval(_APPEND, 2, _EVENTS, CONNECTIONS, entry, int(KEPT.total_seconds() * 1000))
+            batch.commands.eval(_APPEND, 2, EVENTS, CONNECTIONS, entry, int(KEPT.total_seconds() * 1000))
 
     def read(self, after: str, wait: timedelta) -> tuple[str, list[Event]]:
         """Events after an entry, oldest first, and the last entry's id. Waits for the first one, at most ``wait``."""
         wait_ms = max(1, int(wait.total_seconds() * 1000))
         with reaching_redis():
-            answer: Any = self._redis.xread({_EVENTS: after}, count=100, block=wait_ms)
+            answer: Any = self._redis.xread({EVENTS: after}, count=100, block=wait_ms)
         if not answer:
             return after, []
         ((_, entries),) = answer
@@ -52,22 +52,22 @@ class EventStream:
     def lead(self, reader: str, lease: timedelta) -> bool:
         """Become, or stay, the one that reads for all."""
         with reaching_redis():
-            return bool(self._redis.eval(_LEAD, 1, _LEADER, reader, int(lease.total_seconds() * 1000)))
+            return bool(self._redis.eval(_LEAD, 1, LEADER, reader, int(lease.total_seconds() * 1000)))
 
     def resign(self, reader: str, cursor: str) -> None:
         """Hand over cleanly: the next reader starts at the cursor."""
         with reaching_redis():
-            self._redis.set(_CURSOR, cursor)
-            self._redis.eval(_RESIGN, 1, _LEADER, reader)
+            self._redis.set(CURSOR, cursor)
+            self._redis.eval(_RESIGN, 1, LEADER, reader)
 
     def save_cursor(self, cursor: str) -> None:
         with reaching_redis():
-            self._redis.set(_CURSOR, cursor)
+            self._redis.set(CURSOR, cursor)
 
     def cursor(self, lookback: timedelta) -> str:
         """Where the last reader stopped. Where nobody knows: ``lookback`` ago."""
         with reaching_redis():
-            saved = self._redis.get(_CURSOR)
+            saved = self._redis.get(CURSOR)
             seconds, _ = self._redis.time()
         return text(saved) if saved else f"{int((seconds - lookback.total_seconds()) * 1000)}-0"
 
@@ -84,9 +84,9 @@ def _decoded(entry: bytes) -> list[Event]:
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Event])
 
-_EVENTS = "{ws}:events"
-_CURSOR = "{ws}:cursor"
-_LEADER = "{ws}:leader"
+EVENTS = "{ws}:events"
+CURSOR = "{ws}:cursor"
+LEADER = "{ws}:leader"
 
 # KEYS[1]  STREAM  field e: encoded events
 # KEYS[2]  HASH    the connections

@@ -22,6 +22,10 @@ from chalicelib.store.rows import INLINE, JOB, as_jobs, bounded
 REVIVED_ATTEMPTS = 3  # what a job gets that is put back by hand: as many as a job type allows unless it says otherwise
 
 
+Place = tuple[str, UUID]  # a queue, and an id in it
+START: Place = ("", UUID(int=0))  # before the first
+
+
 class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What a list shows. None: no condition. before: an id, exclusive."""
 
@@ -181,8 +185,29 @@ class JobStore:
             )
         )
 
-    def unfinished(self, after: UUID, older_than: timedelta, limit: int) -> list[Job]:
-        """Jobs that Redis should know, oldest first. after: exclusive. older_than: since they were created."""
+    def unfinished(self, after: Place, older_than: timedelta, limit: int) -> list[Job]:
+        """Jobs that Redis should know, by queue and id: the order of the index that leaves out what is finished.
+
+        after: exclusive. older_than: since they were created.
+        """
+        queue, job_id = after
+        return as_jobs(
+            self._database.fetch(
+                "SELECT "
+                + JOB
+                + """, NULL, NULL, NULL
+                  FROM jobs AS job
+                 WHERE (queue, id) > (%(queue)s, %(id)s) AND finished_at IS NULL AND status IN ('QUEUED', 'RUNNING')
+                   AND created_at < now() - %(older_than)s
+                 ORDER BY queue, id
+                 LIMIT %(limit)s
+                """,
+                {"queue": queue, "id": job_id, "older_than": older_than, "limit": limit},
+            )
+        )
+
+    def unfinished_since(self, after: UUID, older_than: timedelta, limit: int) -> list[Job]:
+        """The same, by id alone: for the few youngest."""
         return as_jobs(
             self._database.fetch(
                 "SELECT "

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from chalicelib import wire
 from chalicelib.jobs import LEASE, AttemptError, Completed, Failed, JobStatus, Retry, Settlement
 from chalicelib.store.attempts import AttemptStore
-from chalicelib.store.jobs import JobFilter, JobStore
+from chalicelib.store.jobs import START, JobFilter, JobStore
 from chalicelib.views import INLINE_BYTES, inline
 from tests.integration.conftest import World, a_job, claim, insert
 
@@ -142,6 +142,17 @@ def test_recording_outcomes_takes_time_that_grows_with_their_number_only(
         assert max(int(loops) for loops in re.findall(r"Function Scan on held .*loops=(\d+)", plan)) == 1
 
 
+def test_unfinished_jobs_are_found_without_reading_the_finished_ones(
+    busy: None, world: World, explained: list[str]
+) -> None:
+    world.store.unfinished(START, timedelta(0), 1_000)
+
+    (plan,) = explained
+    assert "unfinished" in plan or "queue_id" in plan
+    assert TODAY_READ_WHOLE not in plan
+    assert all(int(rows) < 100 for rows in re.findall(r"Rows Removed by Filter: (\d+)", plan))
+
+
 def test_a_claim_finds_rows_by_id(busy: None, world: World, explained: list[str]) -> None:
     job = insert(world.store)
     explained.clear()
@@ -159,12 +170,12 @@ def explained(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     database = world.store._database
     fetch = database.fetch
 
-    def explaining(query: Any, params: Any = None) -> Any:
+    def explaining(query: Any, params: Any = None, **options: Any) -> Any:
         with database.transaction() as connection:
             rows = connection.execute(b"EXPLAIN (ANALYZE, COSTS OFF) " + query.encode(), params).fetchall()
             plans.append("\n".join(line for (line,) in rows))
             raise psycopg.Rollback
-        return fetch(query, params) if "RETURNING" in query or "SELECT" in query else 0
+        return fetch(query, params, **options) if "RETURNING" in query or "SELECT" in query else 0
 
     monkeypatch.setattr(database, "fetch", explaining)
     monkeypatch.setattr(database, "count", explaining)

@@ -178,3 +178,11 @@ def test_a_sweep_leaves_alone_what_redis_knows(
     assert maintenance.sweep() == 0
 
     assert world.cache.zcard("{q:default}:leased") == 1
+
+
+def test_a_sweep_that_finds_nothing_moves_on(world: World, maintenance: Maintenance) -> None:
+    """Or the next one would read everything that was finished meanwhile."""
+    maintenance.sweep()
+
+    lag = first_id_at(datetime.now(UTC) - timedelta(minutes=2))
+    assert Chores(world.cache).swept_to() > lag
