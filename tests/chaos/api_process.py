@@ -1,4 +1,4 @@
-"""Clients and the API that they call, in one process: ``python -m tests.chaos.api_process NAME SEED [--die STEP:N]``.
+"""Clients and the API that they call, in one process: ``python -m tests.chaos.api_process NAME SEED [--die STEP:N …]``.
 
 It submits, cancels and revives until its standard input is closed. A line there asks for a storm of cancels.
 """
@@ -128,10 +128,10 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("name")
     parser.add_argument("seed", type=int)
-    parser.add_argument("--die")
+    parser.add_argument("--die", action="append", default=[])
     options = parser.parse_args(arguments)
-    if options.die:
-        steps.die_at(options.die, ledger)
+    for order in options.die:
+        steps.die_at(order, ledger)
     clients = Clients(options.name, random.Random(options.seed), pace, ledger)
     _serve(clients, random.Random(options.seed))
     return 0

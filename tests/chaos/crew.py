@@ -187,17 +187,17 @@ class Crew:
     ) -> Member:
         arguments = [*arguments]
         if deadly and self.kills_itself:
-            arguments += ["--die", steps.order(self._deadly(deadly), self._rng)]
+            for name in sorted(self._deadly(deadly)):
+                arguments += ["--die", steps.order(name, self._rng, self._pace.passes)]
         if own:
             arguments += ["--", *own]
         return Member(self._next_name(kind), module, arguments, self._environment, self._logs)
 
-    def _deadly(self, names: list[str]) -> str:
-        """Any, or one at which fewer have died than at others."""
+    def _deadly(self, names: list[str]) -> set[str]:
+        """Any, and one at which fewer have died than at others: some are passed so seldom that waiting for them takes long."""
         deaths = Counter(ledger.read(self._ledger).deaths)
         fewest = min(deaths[name] for name in names)
-        rare = [name for name in names if deaths[name] == fewest]
-        return self._rng.choice(self._rng.choice([names, rare]))
+        return {self._rng.choice(names), self._rng.choice([name for name in names if deaths[name] == fewest])}
 
     def _next_name(self, kind: str) -> str:
         self._count += 1

@@ -22,6 +22,7 @@ class Pace:
     valkey_frozen: float  # longer than its clients wait for an answer, which is 2 s
     postgres_frozen: float
     tick: float  # how long a tick may go on
+    passes: int  # of a step, at most, before a process kills itself there
     gap: tuple[float, float]  # between faults
     drain: float  # until every job must be final, once nothing is broken any more
 
@@ -36,6 +37,7 @@ EARNEST = Pace(
     valkey_frozen=6.0,
     postgres_frozen=13.0,  # longer than a statement's 10 s
     tick=20.0,
+    passes=40,
     gap=(1.0, 11.0),
     drain=240.0,
 )
@@ -49,6 +51,7 @@ SHORT = Pace(
     valkey_frozen=3.0,
     postgres_frozen=2.0,
     tick=3.0,
+    passes=6,
     gap=(0.3, 1.7),
     drain=60.0,
 )

@@ -72,9 +72,9 @@ RARE = {
 }  # they come with an outage, or when workers were killed with one job
 
 
-def order(name: str, rng: random.Random) -> str:
-    """To die at a step: its name, a colon, and at which time of passing there."""
-    return f"{name}:{1 if STEPS[name].soon else rng.randint(1, 6)}"
+def order(name: str, rng: random.Random, most: int) -> str:
+    """To die at a step: its name, a colon, and at which time of passing there: the first, or up to ``most``."""
+    return f"{name}:{1 if STEPS[name].soon else rng.randint(1, most)}"
 
 
 def die_at(order: str, ledger: Ledger) -> None:

@@ -1,6 +1,6 @@
 """The product's own worker, with chaos handlers, and perhaps a step at which it kills itself:
 
-``python -m tests.chaos.worker_process [--die STEP:N] [--sabotage NAME] -- <the worker's own arguments>``
+``python -m tests.chaos.worker_process [--die STEP:N …] [--sabotage NAME] -- <the worker's own arguments>``
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ __all__ = ["handlers"]  # importing it registers them
 def main(arguments: list[str]) -> int:
     _, ledger = process.begin()
     parser = argparse.ArgumentParser()
-    parser.add_argument("--die")
+    parser.add_argument("--die", action="append", default=[])
     parser.add_argument("--sabotage", choices=sabotage.KINDS)
     parser.add_argument("own", nargs="*")
     options = parser.parse_args(arguments)
-    if options.die:
-        steps.die_at(options.die, ledger)
+    for order in options.die:
+        steps.die_at(order, ledger)
     if options.sabotage:
         sabotage.KINDS[options.sabotage]()
     return work(options.own)
