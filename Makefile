@@ -1,7 +1,7 @@
 # Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset stop-worker logs status check test fast format chaos bench
+.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -31,6 +31,9 @@ logs: $(VENV)/local ## Follow the logs
 
 status: $(VENV)/local ## What runs, and where
 	@$(LOCAL) status
+
+doctor: $(VENV)/local ## Examine it: is every job where it should be? (OPTIONS=--repair mends)
+	@$(LOCAL) doctor $(OPTIONS)
 
 check: $(VENV)/tests ## Everything CI checks except the tests
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""``python -m infra.local up``, ``down``, ``reset``, ``status``, ``logs`` and ``stop-worker``. The Makefile calls these."""
+"""``python -m infra.local up`` and the other commands below, as the Makefile calls them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from infra.local import accounts, console
@@ -38,23 +38,23 @@ OURS = {
 
 def main() -> int:
     _forget_own_account()
-    commands = {
+    commands: dict[str, Callable[[Stack], int | None]] = {
         "up": up,
         "down": down,
         "reset": reset,
         "status": status,
         "logs": logs,
+        "doctor": doctor,
         "stop-worker": stop_worker,
     }
     try:
-        commands[sys.argv[1]](find_stack(os.environ))
+        return commands[sys.argv[1]](find_stack(os.environ)) or 0
     except StepFailed as failure:
         explain(failure)
         return 1
     except KeyboardInterrupt:
         console.complain("\nInterrupted. `make up` goes on from here; `make down` stops what runs.")
         return 130
-    return 0
 
 
 def _forget_own_account() -> None:
@@ -109,6 +109,15 @@ def status(stack: Stack) -> None:
         console.say(f"{name:<10} {info['statename']:<9} pid {info['pid'] or '-'}")
     for name, address in stack.addresses().items():
         console.say(f"{name:<17} {address}")
+
+
+def doctor(stack: Stack) -> int:
+    """The product's own doctor, led to this stack. Options follow: ``doctor --json``."""
+    if not Supervisor(stack).is_running():
+        console.say("Nothing runs. Start it with `make up`.")
+        return 1
+    command = [sys.executable, "-m", "chalicelib.cli", "doctor", *sys.argv[2:]]
+    return subprocess.run(command, env=os.environ | stack.settings()).returncode
 
 
 def logs(stack: Stack) -> None:

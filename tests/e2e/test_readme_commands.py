@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import RunningStack
+from tests.e2e.conftest import RunningStack, wait_until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -33,7 +34,7 @@ def run(stack: RunningStack, command: str, job_id: str = "") -> object:
 
 
 def test_the_commands_answer_as_shown(stack: RunningStack) -> None:
-    submit, list_jobs, show_job, list_types = (command.partition("  #")[0] for command in commands())
+    submit, list_jobs, show_job, list_types, cancel, revive = (command.partition("  #")[0] for command in commands())
     job_shown, problem_shown = shown()
 
     submitted = run(stack, submit)
@@ -52,5 +53,24 @@ def test_the_commands_answer_as_shown(stack: RunningStack) -> None:
     assert isinstance(types, list)
     assert {"csv_summary", "http_request", "process_data"} <= {each["name"] for each in types}
 
+    asked = run(stack, cancel, submitted["id"])
+    assert isinstance(asked, dict)
+    assert asked["cancel_requested_at"] is not None
+    stack.wait_for(submitted["id"], 10, status="CANCELLED")
+    revived = run(stack, revive, submitted["id"])
+    assert isinstance(revived, dict)
+    assert revived["status"] == "QUEUED"
+
     refused = stack.post("/jobs", {"job_type": "sleep", "payload": {"seconds": "x"}}).json()
     assert {**refused, "request_id": None} == {**problem_shown, "request_id": None}
+
+
+def test_doctor_finds_nothing_wrong_with_the_stack(stack: RunningStack) -> None:
+    """It may take a moment until workers have forgotten what other tests have killed."""
+    wait_until(lambda: examined(stack).endswith("healthy\n"), 60)
+
+
+def examined(stack: RunningStack) -> str:
+    command = [sys.executable, "-m", "infra.local", "doctor"]
+    ran = subprocess.run(command, env=stack.environment, text=True, capture_output=True, timeout=60, check=False)
+    return ran.stdout
