@@ -21,6 +21,7 @@ import psutil
 from infra.local import accounts
 from infra.local.ports import LOOPBACK, is_free
 from infra.local.postgres import Postgres
+from infra.local.processes import send
 from infra.local.services import ROOT
 from infra.local.valkey import Valkey
 
@@ -75,11 +76,11 @@ class Server:
     def freeze(self) -> None:
         """It keeps its connections, and answers nobody."""
         for process in self._family():
-            process.send_signal(signal.SIGSTOP)
+            send(process, signal.SIGSTOP)
 
     def thaw(self) -> None:
         for process in self._family():
-            process.send_signal(signal.SIGCONT)
+            send(process, signal.SIGCONT)
 
     def _family(self) -> list[psutil.Process]:
         if self._process is None:
