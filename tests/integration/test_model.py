@@ -283,15 +283,20 @@ class AnyOrder(Scene):
         self.workers[self.workers.index(worker)] = self.hire()
 
     @precondition(lambda self: self.numbers(lambda job: job.waits_for_time))
-    @rule(number=a_job_that(lambda job: job.waits_for_time), in_postgres=mostly, in_redis=mostly)
-    def let_time_pass(self, number: int, in_postgres: bool, in_redis: bool) -> None:
-        job_id = self.ids[number]
+    @rule(
+        numbers=st.lists(a_job_that(lambda job: job.waits_for_time), min_size=1, max_size=3, unique=True),
+        in_postgres=mostly,
+        in_redis=mostly,
+    )
+    def let_time_pass(self, numbers: list[int], in_postgres: bool, in_redis: bool) -> None:
+        ids = [self.ids[number] for number in numbers]
         if in_postgres:
-            self.age_rows([job_id])
-        reminder = self.reminders.get(job_id)
-        if in_redis and reminder is not None and reminder.place != "ready":
-            self.world.cache.zadd(self.key(job_id, reminder), {self.entry(job_id): 1})
-            self.reminders[job_id] = Reminder(reminder.place, is_due=True)
+            self.age_rows(ids)
+        for job_id in ids if in_redis else []:
+            reminder = self.reminders.get(job_id)
+            if reminder is not None and reminder.place != "ready":
+                self.world.cache.zadd(self.key(job_id, reminder), {self.entry(job_id): 1})
+                self.reminders[job_id] = Reminder(reminder.place, is_due=True)
 
     @precondition(lambda self: self.reminders)
     @rule(runs_maintenance=st.booleans())
