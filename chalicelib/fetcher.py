@@ -11,7 +11,7 @@ import msgspec
 
 from chalicelib.announcer import Announcer
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
-from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, RawId
+from chalicelib.jobs import LEASE, ClaimedJob, Job, RawId
 from chalicelib.queues import Queues
 from chalicelib.redis_link import Batch
 from chalicelib.store.attempts import AttemptStore
@@ -97,7 +97,7 @@ class Fetcher:
             return []
         buried = self._attempts.bury(refused)
         rows = self._store.standing(refused)
-        misfits = [row for row in rows if row.status is JobStatus.QUEUED and row.timeout > fits]
+        misfits = [row for row in rows if row.finished_at is None and row.timeout > fits]
         batch = self._announcer.batch()
         self._queues.sync([row for row in rows if row not in misfits], batch)
         self._forget(fetched.taken, {*refused} - {row.id for row in rows}, batch)
