@@ -1,4 +1,4 @@
-"""The day partitions of the jobs table.
+"""The day partitions of the jobs table, and of the tables whose rows belong to a job.
 
 An id is a UUIDv7: its first 48 bits are milliseconds since the epoch, so a day of ids is a range.
 """
@@ -6,6 +6,7 @@ An id is a UUIDv7: its first 48 bits are milliseconds since the epoch, so a day 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
@@ -21,7 +22,7 @@ DAYS_AHEAD = 7
 # Less than half of a page is filled by inserts, so that there every row finds room for its claimed version: a claim is then a
 # HOT update, which costs less than half of one that goes to another page and into every index. It takes no more disk in the
 # end, because the rows that are pushed out leave their old places empty (measured: 27 MB for 50,000 jobs, against 35).
-FILLFACTOR = 45
+FILLFACTORS: Mapping[str, int] = {"jobs": 45, "job_tags": 100}  # by partitioned table; the others are only appended to
 
 
 class PartitionStore:
@@ -33,10 +34,11 @@ class PartitionStore:
     def ensure(self, days_ahead: int = DAYS_AHEAD) -> list[str]:
         """Make what is missing from today on. Returns the names of those made. Safe to run by several at once."""
         today = datetime.now(UTC).date()
-        wanted = {_name(day): day for day in (today + timedelta(days=n) for n in range(days_ahead + 1))}
+        days = [today + timedelta(days=n) for n in range(days_ahead + 1)]
+        wanted = {_name(table, day): (table, day) for table in FILLFACTORS for day in days}
         missing = self._missing(list(wanted))
         for name in missing:
-            self._make(name, wanted[name])
+            self._make(name, *wanted[name])
         return missing
 
     def _missing(self, names: list[str]) -> list[str]:
@@ -46,17 +48,23 @@ class PartitionStore:
         )
         return [name for (name,) in rows]
 
-    def _make(self, name: str, day: date) -> None:
+    def _make(self, name: str, table: str, day: date) -> None:
         create = sql.SQL(
-            "CREATE TABLE IF NOT EXISTS {} PARTITION OF jobs FOR VALUES FROM ({}) TO ({}) WITH (fillfactor = {})"
-        ).format(sql.Identifier(name), str(first_id(day)), str(first_id(day + timedelta(days=1))), FILLFACTOR)
+            "CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({}) WITH (fillfactor = {})"
+        ).format(
+            sql.Identifier(name),
+            sql.Identifier(table),
+            str(first_id(day)),
+            str(first_id(day + timedelta(days=1))),
+            FILLFACTORS[table],
+        )
         try:
             with self._database.transaction() as alone:
                 alone.execute("SELECT pg_advisory_xact_lock(hashtext('job-scheduler partitions'))")
                 alone.execute(create)
         except CheckViolation:
-            # Jobs of that day came before their partition. They are safe where they are, and so are those that follow.
-            logger.error("the default partition holds jobs of this day", extra={"partition": name})
+            # Rows of that day came before their partition. They are safe where they are, and so are those that follow.
+            logger.error("the default partition holds rows of this day", extra={"partition": name})
 
 
 def first_id(day: date) -> UUID:
@@ -69,5 +77,5 @@ def first_id_at(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
-def _name(day: date) -> str:
-    return f"jobs_{day:%Y%m%d}"
+def _name(table: str, day: date) -> str:
+    return f"{table}_{day:%Y%m%d}"

@@ -107,7 +107,7 @@ def busy(conn: psycopg.Connection[Any], store: JobStore) -> None:
         (JobFilter(), "pkey"),
         (JobFilter(before=uuid7()), "pkey"),
         (JobFilter(status=JobStatus.FAILED), "ended_badly"),
-        (JobFilter(status=JobStatus.RUNNING, queue="default"), "queue_id_idx"),
+        (JobFilter(status=JobStatus.RUNNING, queue="default"), "id_idx"),
         (JobFilter(job_type="rare"), "job_type_id_idx"),
     ],
     ids=["all", "next page", "failed", "running", "job type"],
