@@ -5,24 +5,36 @@ Rules, pure:
     settings       the environment, read and checked once
     backoff        retry delays
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
+    callers        who calls, with which role, and what the audit keeps of it
+    keys           API keys
+    decoding       JSON from clients, read strictly
     views          a job as clients see it
     findings       what doctor found
     events         what a watcher is told, and the frames it comes in
     logs           one JSON object a line
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
-    store/         Postgres, one module a noun: database, jobs, attempts, partitions, migrations, inspection, and how rows travel
+    store/         Postgres, one module a noun: database, jobs, lists, attempts, keys, audit, partitions,
+                   migrations, inspection, and how rows travel
     queues         Redis: when to look at which job
     workers        Redis: who is alive, and the bell
     connections    Redis: who watches what
     stream         Redis: the event stream, and who reads it
+    tickets        Redis: tickets for one WebSocket connect each
+    rates          Redis: how often each key called
     chores         Redis: whose turn maintenance is, and how far it got
     gateway        send to one WebSocket connection
     waker          start the worker function
     inspection     Redis: doctor's questions, across all of these
 Use cases:
     handlers/      the registry, and one module per family of job types
-    scheduler      submit, get, list, cancel, revive
+    submissions    what a client asks for, checked
+    scheduler      submit, get, cancel, revive, copy
+    forms          what callers send: queries, headers, bodies
+    bulk           cancel and revive by filter
+    gatekeeper     who may do what, and how often
+    keyring        make and revoke keys
+    patience       long polls
     readiness      whether jobs can be taken now
     attempt        one attempt in a worker's hands, and how it is stopped
     executor       run one attempt to its outcome
@@ -44,7 +56,11 @@ Use cases:
     engine         a worker with broadcaster and maintenance beside it
     processes      several workers side by side
 Edges:
-    wire           JSON in, JSON out, errors to problem details
+    answers        what the API answers beside jobs
+    wire           JSON out, errors to problem details
+    pages          lists as pages, jobs that are waited for
+    routes         the table of routes
+    openapi        the API's description, from that table (examples, and the page to read it on: reference)
     child          python -m chalicelib.child
     resources      the only place clients are made and joined
     cli            python -m chalicelib.cli

@@ -78,6 +78,7 @@ class Stack:
             "ALLOW_PRIVATE_ADDRESSES": "true",
             "PREPARE_STATEMENTS": "true",
             "API_AUTH": "off",
+            "STAGE": "local",
         }
 
     def aws_environment(self) -> dict[str, str]:

@@ -25,15 +25,17 @@ from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, NewJob
 from chalicelib.leases import Keeper
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink, connect
-from chalicelib.scheduler import Scheduler, Submission
+from chalicelib.scheduler import Scheduler
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
+from chalicelib.store.lists import JobLists
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.stream import EventStream
+from chalicelib.submissions import Submission
 from chalicelib.waker import Waker
 from chalicelib.worker import Budget, Worker
 from chalicelib.workers import Workers
@@ -49,7 +51,12 @@ def addresses() -> Iterator[Addresses]:
         MigrationStore(database, running.database_url).apply()
         PartitionStore(database).ensure()
         database.close()
-        os.environ |= {"DATABASE_URL": running.database_url, "REDIS_URL": running.redis_url}
+        os.environ |= {
+            "DATABASE_URL": running.database_url,
+            "REDIS_URL": running.redis_url,
+            "API_AUTH": "off",
+            "STAGE": "local",
+        }
         yield running
 
 
@@ -61,7 +68,7 @@ def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]
 
 @pytest.fixture
 def conn(shared_connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    shared_connection.execute("DELETE FROM jobs")
+    shared_connection.execute("DELETE FROM jobs; DELETE FROM job_tags; DELETE FROM idempotency_keys; DELETE FROM audit")
     return shared_connection
 
 
@@ -88,6 +95,11 @@ def database(addresses: Addresses, conn: psycopg.Connection[Any]) -> Iterator[Da
 @pytest.fixture
 def store(database: Database) -> JobStore:
     return JobStore(database)
+
+
+@pytest.fixture
+def lists(database: Database) -> JobLists:
+    return JobLists(database)
 
 
 @pytest.fixture
@@ -128,6 +140,7 @@ class World:
         self.registry = registry
         self.store = self.new_store()
         self.attempts = self.new_attempts()
+        self.lists = JobLists(self._new_database())
         self.link = RedisLink(cache)
         self.queues = Queues(cache)
         self.stream = EventStream(cache)

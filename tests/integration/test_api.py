@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
-from chalicelib import resources, wire
+from chalicelib import pages, resources, wire
 from chalicelib.errors import StoreUnavailable
 from tests.integration.conftest import World
 
@@ -193,7 +193,7 @@ def test_pages_are_linked_until_the_last_one(api: Api) -> None:
 
 
 def test_a_page_of_large_jobs_ends_early_and_is_linked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "PAGE_BYTES", 10_000)
+    monkeypatch.setattr(pages, "PAGE_BYTES", 10_000)
     ids = [api.post("/jobs", {"job_type": "echo", "payload": "x" * 4_000}).json_body["id"] for _ in range(5)]
 
     first = api.get("/jobs?limit=5")
@@ -217,7 +217,7 @@ def test_chalices_own_refusals_are_problem_documents_too(client: Client, api: Ap
 def test_an_unexpected_fault_is_a_problem_without_details(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(resources, "scheduler", lambda: 1 / 0)
+    monkeypatch.setattr(resources, "lists", lambda: 1 / 0)
 
     response = api.get("/jobs")
 
@@ -253,7 +253,11 @@ def test_a_submit_while_redis_is_away_is_accepted(api: Api, world: World, monkey
 def test_health_readiness_and_index(api: Api) -> None:
     assert api.get("/").json_body == {"status": "ok"}
     assert api.get("/health").json_body == {"status": "ok"}
-    assert api.get("/ready").json_body == {"status": "ready", "checks": {"postgres": "ok", "redis": "ok"}}
+    assert api.get("/ready").json_body == {
+        "status": "ready",
+        "checks": {"postgres": "ok", "redis": "ok"},
+        "auth": "off",
+    }
 
 
 def test_readiness_says_what_is_missing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
