@@ -146,7 +146,10 @@ def _content_of(gives: Any) -> Any:
 
 def _called(route: Route, request: Request, caller: Caller, values: Mapping[str, str]) -> Response:
     call = Call(
-        caller=caller, action=route.name, path=request.path or "", request_id=wire.request_id_of(request.context)
+        caller=caller,
+        action=route.name,
+        path=route.path.format_map(values),
+        request_id=wire.request_id_of(request.context),
     )
     reply = route.view(call, **_arguments(route, request, values))
     return reply if isinstance(reply, Response) else wire.rendered(reply, next(iter(route.statuses)))

@@ -13,8 +13,10 @@ import msgspec
 import psycopg
 import pytest
 import redis
+from chalice.test import Client
 from uuid_utils.compat import uuid7
 
+from chalicelib import resources
 from chalicelib.announcer import Announcer
 from chalicelib.children import Children
 from chalicelib.executor import Executor
@@ -40,6 +42,7 @@ from chalicelib.waker import Waker
 from chalicelib.worker import Budget, Worker
 from chalicelib.workers import Workers
 from infra.local.services import Addresses, databases
+from tests.integration.calls import Api
 
 FOREVER = timedelta(days=1)
 
@@ -55,6 +58,7 @@ def addresses() -> Iterator[Addresses]:
             "DATABASE_URL": running.database_url,
             "REDIS_URL": running.redis_url,
             "API_AUTH": "off",
+            "AWS_REGION": "us-east-1",
             "STAGE": "local",
         }
         yield running
@@ -242,6 +246,20 @@ def world(
     world = World(addresses, cache, registry)
     yield world
     world.close()
+
+
+@pytest.fixture(scope="session")
+def client(addresses: Addresses) -> Iterator[Client]:
+    import app
+
+    with Client(app.app) as client:
+        yield client
+    resources._database("api").close()
+
+
+@pytest.fixture
+def api(client: Client, world: World) -> Api:
+    return Api(client)
 
 
 def a_settings(addresses: Addresses) -> Settings:

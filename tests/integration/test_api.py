@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from chalice.test import Client, HTTPResponse
+from chalice.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from chalicelib import pages, resources, wire
 from chalicelib.errors import StoreUnavailable
+from tests.integration.calls import Api, problem
 from tests.integration.conftest import World
 
 ANCESTOR_FIELDS = {
@@ -28,42 +27,6 @@ ANCESTOR_FIELDS = {
     "finished_at",
     "worker_id",
 }
-
-
-class Api:
-    """Calls the app as API Gateway would."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def get(self, path: str) -> HTTPResponse:
-        return self._client.http.get(path)
-
-    def post(self, path: str, body: object, **headers: str) -> HTTPResponse:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._client.http.post(path, headers={"Content-Type": "application/json", **headers}, body=raw)
-
-
-@pytest.fixture(scope="module")
-def client(addresses: Any) -> Iterator[Client]:
-    import app
-
-    with Client(app.app) as client:
-        yield client
-    resources._database("api").close()
-
-
-@pytest.fixture
-def api(client: Client, world: World) -> Api:
-    return Api(client)
-
-
-def problem(response: HTTPResponse) -> dict[str, Any]:
-    assert response.headers["Content-Type"] == "application/problem+json"
-    document: dict[str, Any] = response.json_body
-    assert document["status"] == response.status_code
-    assert {"type", "title", "detail", "code", "request_id"} <= document.keys()
-    return document
 
 
 def test_an_ancestors_submit_works_unchanged(api: Api) -> None:

@@ -104,7 +104,9 @@ def test_a_page_ends_where_the_reading_stopped_and_the_next_one_goes_on_there(
     wanted.append(insert(store, queue="mail", job_type="rare").id)
     chosen = JobFilter(tag=None, status=JobStatus.QUEUED, job_type="rare")
 
-    found, sizes, cursor = [], [], None
+    found: list[UUID] = []
+    sizes: list[int] = []
+    cursor: UUID | None = None
     while not sizes or cursor is not None:
         page = short_sighted.page(msgspec.structs.replace(chosen, before=cursor))
         found += [job.id for job in page.jobs]
