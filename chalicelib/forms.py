@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -201,7 +202,13 @@ def query_of(params: Mapping[str, list[str]], shape: type[T]) -> T:
     for name, values in params.items():
         if len(values) > 1:
             raise InvalidInput("given more than once", name)
+        if name in MOMENTS and not _DATE.match(values[0]):
+            raise InvalidInput("expected a date and time, as in 2026-11-25T09:30:00Z", name)
     return converted({name: values[0] for name, values in params.items()}, shape)
+
+
+MOMENTS = {"created_after", "created_before"}
+_DATE = re.compile(r"\d{4}-")  # a number alone would be taken for seconds since 1970
 
 
 def headers_of(headers: Mapping[str, str], shape: type[msgspec.Struct]) -> Any:

@@ -25,6 +25,9 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[A-Z
 Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 
 
+RunAt = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^[2-8][0-9]{3}-"})]
+
+
 class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a client asks for. None: the job type's own default. run_at wins over delay_seconds."""
 
@@ -32,7 +35,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     payload: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
     queue: Name = DEFAULT_QUEUE
     priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] = 0
-    run_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    run_at: RunAt | None = None
     delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DELAY)] = 0
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
     timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_RUN)] | None = None
@@ -100,5 +103,5 @@ def _check_tags(tags: Sequence[str]) -> None:
 
 
 def _check_time(run_at: datetime | None) -> None:
-    if run_at is not None and not 2000 <= run_at.year <= 9000:
-        raise InvalidInput("out of range", "$.run_at")
+    if run_at is not None and not 2000 <= run_at.year <= 8999:
+        raise InvalidInput("expected a year from 2000 to 8999", "$.run_at")
