@@ -18,6 +18,7 @@ from chalicelib.store.database import Database, Row
 from chalicelib.store.rows import JOB, as_jobs
 
 REACH = 10_000  # candidates: about 10 ms of reading
+TAG_REACH = 1_000  # those that are found by their tags, which costs ten times as much
 
 Part = Literal["inline", "whole", "none"]  # of payloads and results: only up to 4 KB, all, nothing
 
@@ -103,9 +104,12 @@ class JobLists:
                 **msgspec.structs.asdict(chosen),
                 "before": chosen.before or _HIGHEST,
                 "after": chosen.after or _LOWEST,
-                "reach": self._reach if _asked(chosen) - _COVERED[name] else chosen.limit,
+                "reach": self._reach_of(name) if _asked(chosen) - _COVERED[name] else chosen.limit,
             },
         )
+
+    def _reach_of(self, source: Source) -> int:
+        return min(self._reach, TAG_REACH) if source == "tag" else self._reach
 
 
 def _asked(chosen: JobFilter) -> set[str]:
