@@ -4,6 +4,7 @@ Rules, pure:
     errors         every failure raised on purpose, drawn as a tree
     settings       the environment, read and checked once
     backoff        retry delays
+    queue_settings what operators set of a queue
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
     views          a job as clients see it
     findings       what doctor found
@@ -12,6 +13,7 @@ Rules, pure:
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
     store/         Postgres, one module a noun: database, jobs, attempts, partitions, migrations, inspection, and how rows travel
+    throttle       Redis: what is set of queues, and how take obeys it
     queues         Redis: when to look at which job
     workers        Redis: who is alive, and the bell
     connections    Redis: who watches what
@@ -38,6 +40,7 @@ Use cases:
     worker         take, claim, run, settle, until told to stop
     outbox         events on their way to one connection
     broadcaster    events to connections
+    flow           read and change what is set of queues
     maintenance    rebuild, sweep, partitions
     checks/        what doctor looks at, one module a subject
     doctor         examine a deployment, and mend what is safe to mend

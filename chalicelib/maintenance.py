@@ -11,6 +11,7 @@ from uuid import UUID
 
 from chalicelib.chores import Chores
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
+from chalicelib.flow import Flow
 from chalicelib.jobs import Job
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
@@ -31,10 +32,18 @@ class Maintenance:
     """Puts Redis back in step with Postgres, and makes partitions ahead."""
 
     def __init__(
-        self, *, store: JobStore, partitions: PartitionStore, redis_link: RedisLink, queues: Queues, chores: Chores
+        self,
+        *,
+        store: JobStore,
+        partitions: PartitionStore,
+        flow: Flow,
+        redis_link: RedisLink,
+        queues: Queues,
+        chores: Chores,
     ) -> None:
         self._store = store
         self._partitions = partitions
+        self._flow = flow
         self._redis_link = redis_link
         self._queues = queues
         self._chores = chores
@@ -54,6 +63,7 @@ class Maintenance:
             return
         if self._chores.epoch_is_missing():
             self.rebuild()
+        self._flow.restore()
         if self._chores.is_due("sweep", SWEEP_EVERY):
             self.sweep()
         self.patrol()
@@ -61,7 +71,11 @@ class Maintenance:
             self._partitions.ensure()
 
     def rebuild(self) -> int:
-        """Redis lost what it knew: tell it of every unfinished job. Returns how many."""
+        """Redis lost what it knew: tell it of every unfinished job. Returns how many.
+
+        What is set of the queues comes first, so that no job of a paused queue is there without it.
+        """
+        self._flow.restore()
         seen_to = _settled_id()
         count = 0
         for page in self._pages(START, timedelta(0)):

@@ -24,6 +24,7 @@ from chalicelib.doctor import Doctor
 from chalicelib.engine import Engine
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
+from chalicelib.flow import Flow
 from chalicelib.gateway import WAIT as GATEWAY_WAIT
 from chalicelib.gateway import Gateway
 from chalicelib.hand import Hand
@@ -42,7 +43,9 @@ from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
+from chalicelib.store.queues import QueueStore
 from chalicelib.stream import EventStream
+from chalicelib.throttle import Throttle
 from chalicelib.waker import Waker
 from chalicelib.worker import Worker
 from chalicelib.workers import Workers
@@ -97,6 +100,11 @@ def partitions() -> PartitionStore:
 
 
 @lru_cache(maxsize=1)
+def flow() -> Flow:
+    return _flow("api")
+
+
+@lru_cache(maxsize=1)
 def readiness() -> Readiness:
     return Readiness(migrations=migrations(), redis_link=redis_link.RedisLink(_redis()))
 
@@ -110,6 +118,7 @@ def doctor() -> Doctor:
         store=JobStore(database),
         migrations=MigrationStore(database, settings().database_url),
         partitions=PartitionStore(database),
+        flow=_flow("doctor"),
         redis_link=redis_link.RedisLink(client),
         queues=Queues(client),
         connections=connections(),
@@ -136,6 +145,7 @@ def maintenance() -> Maintenance:
     return Maintenance(
         store=JobStore(house),
         partitions=PartitionStore(house),
+        flow=_flow("house"),
         redis_link=redis_link.RedisLink(client),
         queues=Queues(client),
         chores=Chores(client),
@@ -174,6 +184,16 @@ def _worker(worker_id: str, hand: Hand, *, shows_life: bool) -> Worker:
             say_goodbye=(lambda: workers().say_goodbye(worker_id)) if shows_life else (lambda: None),
         ),
         hand=hand,
+    )
+
+
+def _flow(role: str) -> Flow:
+    client = _redis()
+    return Flow(
+        store=QueueStore(_database(role)),
+        queues=Queues(client),
+        throttle=Throttle(client),
+        redis_link=redis_link.RedisLink(client),
     )
 
 

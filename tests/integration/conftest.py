@@ -19,6 +19,7 @@ from chalicelib.announcer import Announcer
 from chalicelib.children import Children
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
+from chalicelib.flow import Flow
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, Registry, job
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, NewJob
@@ -33,7 +34,9 @@ from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
+from chalicelib.store.queues import QueueStore
 from chalicelib.stream import EventStream
+from chalicelib.throttle import Throttle
 from chalicelib.waker import Waker
 from chalicelib.worker import Budget, Worker
 from chalicelib.workers import Workers
@@ -62,6 +65,7 @@ def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]
 @pytest.fixture
 def conn(shared_connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     shared_connection.execute("DELETE FROM jobs")
+    shared_connection.execute("DELETE FROM queues")
     return shared_connection
 
 
@@ -240,6 +244,10 @@ def a_settings(addresses: Addresses) -> Settings:
         prepare_statements=True,
         allow_private_addresses=True,
     )
+
+
+def a_flow(database: Database, cache: redis.Redis) -> Flow:
+    return Flow(store=QueueStore(database), queues=Queues(cache), throttle=Throttle(cache), redis_link=RedisLink(cache))
 
 
 def a_job(**fields: Any) -> NewJob:

@@ -21,7 +21,7 @@ from chalicelib.scheduler import Scheduler
 from chalicelib.store.database import Database
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.worker import Budget
-from tests.integration.conftest import World
+from tests.integration.conftest import World, a_flow
 from tests.integration.lossy import Claim, Hands, Severable
 from tests.integration.model import ModelJob, Reminder
 
@@ -65,6 +65,7 @@ class Scene(RuleBasedStateMachine):
         self.maintenance = Maintenance(
             store=self.world.store,
             partitions=PartitionStore(self.database),
+            flow=a_flow(self.database, self.world.cache),
             redis_link=self.world.link,
             queues=self.world.queues,
             chores=Chores(self.world.cache),

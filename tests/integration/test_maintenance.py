@@ -14,7 +14,7 @@ from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.partitions import PartitionStore, first_id_at
 from infra.local.services import Addresses
-from tests.integration.conftest import FOREVER, World, a_job, insert
+from tests.integration.conftest import FOREVER, World, a_flow, a_job, insert
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def maintenance(world: World, database: Database) -> Maintenance:
     return Maintenance(
         store=world.store,
         partitions=PartitionStore(database),
+        flow=a_flow(database, world.cache),
         redis_link=world.link,
         queues=world.queues,
         chores=Chores(world.cache),
