@@ -4,6 +4,8 @@ Rules, pure:
     errors         every failure raised on purpose, drawn as a tree
     settings       the environment, read and checked once
     backoff        retry delays
+    cron           which moments a cron expression names
+    schedules      a schedule, and for which times it runs
     queue_settings what operators set of a queue
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
     views          a job as clients see it
@@ -40,6 +42,7 @@ Use cases:
     worker         take, claim, run, settle, until told to stop
     outbox         events on their way to one connection
     broadcaster    events to connections
+    timetable      keep schedules, and submit their jobs when they are due
     flow           read and change what is set of queues
     maintenance    rebuild, sweep, partitions
     checks/        what doctor looks at, one module a subject

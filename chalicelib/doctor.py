@@ -26,7 +26,6 @@ from chalicelib.chores import Chores
 from chalicelib.connections import Connections
 from chalicelib.errors import QueueUnavailable, SchedulerError, StoreUnavailable
 from chalicelib.findings import Diagnosis, Finding, Report, Severity, fine
-from chalicelib.flow import Flow
 from chalicelib.inspection import RedisInspection
 from chalicelib.maintenance import Maintenance
 from chalicelib.queues import Queues
@@ -68,7 +67,7 @@ class Doctor:
         store: JobStore,
         migrations: MigrationStore,
         partitions: PartitionStore,
-        flow: Flow,
+        maintenance: Maintenance,
         redis_link: RedisLink,
         queues: Queues,
         connections: Connections,
@@ -80,9 +79,6 @@ class Doctor:
         """pause: takes seconds, between two looks at the same thing."""
         limits = limits or Limits()
         eye = Eye(limits, pause)
-        maintenance = Maintenance(
-            store=store, partitions=partitions, flow=flow, redis_link=redis_link, queues=queues, chores=chores
-        )
         mending = Mending(store=store, queues=queues, redis=redis, redis_link=redis_link, rebuild=maintenance.rebuild)
         work = Work(
             inspection=inspection,

@@ -8,6 +8,8 @@ SchedulerError
 ├─ MalformedJson         the body is not JSON
 ├─ TooLarge              the caller sent more than we keep
 ├─ JobNotFound           no job has this id
+├─ ScheduleNotFound      no schedule has this name
+├─ ScheduleExists        a schedule has this name already
 ├─ IllegalMove           the job's status does not allow this move
 ├─ ConnectionGone        the WebSocket client has left
 ├─ GatewayUnavailable    a frame could not be sent in time
@@ -98,6 +100,24 @@ class JobNotFound(SchedulerError):
 
     def __init__(self, job_id: UUID) -> None:
         super().__init__(f"no job {job_id}")
+
+
+class ScheduleNotFound(SchedulerError):
+    """No schedule has this name."""
+
+    code = "schedule_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no schedule {name}")
+
+
+class ScheduleExists(SchedulerError):
+    """A schedule has this name already: it is changed, not made again."""
+
+    code = "schedule_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a schedule {name} already")
 
 
 class IllegalMove(SchedulerError):

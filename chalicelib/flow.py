@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from chalicelib.errors import QueueUnavailable
+import msgspec
+
+from chalicelib.errors import InvalidInput, QueueUnavailable
 from chalicelib.queue_settings import QueueChange, QueueSettings
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
+from chalicelib.scheduler import Name
 from chalicelib.store.queues import QueueStore
 from chalicelib.throttle import Throttle
 
@@ -36,9 +39,10 @@ class Flow:
     def change(self, name: str, change: QueueChange) -> QueueSettings:
         """Persist, then tell Redis: from then on no worker takes what it may not. Returns all settings as they are now.
 
-        name: checked by the caller. If we die between the two, or Redis is away, ``restore`` tells it within seconds.
+        Raises InvalidInput for a name that no queue can have. If we die between the two, or Redis is away, ``restore`` tells it
+        within seconds.
         """
-        settings = self._store.put(name, change)
+        settings = self._store.put(_checked_name(name), change)
         batch = self._redis_link.batch()
         self._throttle.put(settings, batch)
         try:
@@ -63,3 +67,10 @@ class Flow:
             return self._queues.names()
         except QueueUnavailable:
             return []
+
+
+def _checked_name(name: str) -> str:
+    try:
+        return msgspec.convert(name, Name)
+    except msgspec.ValidationError as fault:
+        raise InvalidInput(str(fault), "name") from None

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from chalicelib.jobs import Job, JobStatus, status_label
+from chalicelib.schedules import Misfire, Overlap, Schedule, ScheduledJob
 
 INLINE_BYTES = 4096  # a payload or result over this is null in lists and frames, and named in ``omitted``
 
@@ -99,3 +100,39 @@ def rfc3339(moment: datetime) -> str:
 
 def _maybe(moment: datetime | None) -> str | None:
     return None if moment is None else rfc3339(moment)
+
+
+class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
+    """The wire's schedule."""
+
+    name: str
+    cron: str
+    timezone: str
+    job: ScheduledJob
+    misfire: Misfire
+    overlap: Overlap
+    paused: bool
+    next_run_at: str | None
+    last_run_at: str | None
+    last_job_id: UUID | None
+    created_at: str
+    updated_at: str
+    version: int
+
+
+def schedule(shown: Schedule) -> ScheduleView:
+    return ScheduleView(
+        name=shown.name,
+        cron=shown.cron,
+        timezone=shown.timezone,
+        job=shown.job,
+        misfire=shown.misfire,
+        overlap=shown.overlap,
+        paused=shown.paused,
+        next_run_at=_maybe(shown.next_run_at),
+        last_run_at=_maybe(shown.last_run_at),
+        last_job_id=shown.last_job_id,
+        created_at=rfc3339(shown.created_at),
+        updated_at=rfc3339(shown.updated_at),
+        version=shown.version,
+    )

@@ -37,7 +37,7 @@ from chalicelib.store.partitions import PartitionStore, first_id_at
 from chalicelib.worker import Budget
 from chalicelib.workers import Workers
 from infra.local.services import Addresses
-from tests.integration.conftest import FOREVER, World, a_flow, a_job, insert, put_in_status
+from tests.integration.conftest import FOREVER, World, a_job, a_maintenance, insert, put_in_status
 
 Examine = Callable[..., Report]
 OK = Severity.OK
@@ -53,7 +53,7 @@ def a_doctor(database: Database, cache: redis.Redis, url: str = "", **parts: Any
             "store": JobStore(database),
             "migrations": MigrationStore(database, url),
             "partitions": PartitionStore(database),
-            "flow": a_flow(database, cache),
+            "maintenance": a_maintenance(database, cache),
             "redis_link": RedisLink(cache),
             "queues": Queues(cache),
             "connections": Connections(cache),
@@ -157,14 +157,7 @@ def test_a_busy_deployment_has_no_findings(
     world: World, examine: Examine, addresses: Addresses, conn: psycopg.Connection[Any]
 ) -> None:
     house = Database(addresses.database_url)
-    maintenance = Maintenance(
-        store=JobStore(house),
-        partitions=PartitionStore(house),
-        flow=a_flow(house, world.cache),
-        redis_link=world.link,
-        queues=world.queues,
-        chores=Chores(world.cache),
-    )
+    maintenance = a_maintenance(house, world.cache)
 
     with busy(world, maintenance):
         reports = [examine(pause=time.sleep, limits=Limits(young=timedelta(0))) for _ in range(8)]

@@ -11,22 +11,19 @@ import msgspec
 import psycopg
 import pytest
 
-from chalicelib.chores import Chores
 from chalicelib.flow import Flow
 from chalicelib.handlers.registry import JobContext, job
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus
-from chalicelib.maintenance import Maintenance
 from chalicelib.queue_settings import QueueChange, QueueSettings
 from chalicelib.queues import Queues, Taken, member
 from chalicelib.redis_link import Batch, RedisLink, connect
 from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
-from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
 from chalicelib.throttle import Throttle
 from chalicelib.worker import Budget
 from infra.local.ports import free_port
-from tests.integration.conftest import FOREVER, World, a_flow
+from tests.integration.conftest import FOREVER, World, a_flow, a_maintenance
 
 COPY, MARK = "throttle:{q:default}", "throttled:{q:default}"
 READY, DELAYED, LEASED = (f"{{q:default}}:{name}" for name in ("ready", "delayed", "leased"))
@@ -35,17 +32,6 @@ READY, DELAYED, LEASED = (f"{{q:default}}:{name}" for name in ("ready", "delayed
 @pytest.fixture
 def flow(world: World, database: Database) -> Flow:
     return a_flow(database, world.cache)
-
-
-def a_maintenance(world: World, database: Database, store: JobStore | None = None) -> Maintenance:
-    return Maintenance(
-        store=store or world.store,
-        partitions=PartitionStore(database),
-        flow=a_flow(database, world.cache),
-        redis_link=world.link,
-        queues=world.queues,
-        chores=Chores(world.cache),
-    )
 
 
 def take(world: World, limit: int = 100) -> Taken:
@@ -328,7 +314,7 @@ def test_what_is_set_survives_the_loss_of_redis(world: World, flow: Flow, databa
     world.submit()
     world.cache.flushall()
 
-    a_maintenance(world, database).run_once()
+    a_maintenance(database, world.cache).run_once()
 
     assert world.cache.zcard(READY) == 1
     assert take(world).ids == {}
@@ -346,7 +332,7 @@ def test_a_rebuild_brings_back_what_is_set_before_the_first_job(
             return super().unfinished(*arguments)
 
     world.cache.flushall()
-    a_maintenance(world, database, Watching(database)).rebuild()
+    a_maintenance(database, world.cache, store=Watching(database)).rebuild()
 
     assert copies == [b"1"]
 
@@ -355,7 +341,7 @@ def test_a_rebuild_brings_back_what_is_set_before_the_first_job(
 def test_a_key_that_is_lost_alone_lets_nothing_through_and_is_put_back(
     world: World, flow: Flow, database: Database, lost: str
 ) -> None:
-    maintenance = a_maintenance(world, database)
+    maintenance = a_maintenance(database, world.cache)
     maintenance.run_once()
     flow.change("default", QueueChange(paused=True))
     world.submit()
