@@ -255,6 +255,16 @@ def test_what_a_change_leaves_out_stays_as_it_was(flow: Flow) -> None:
     assert (changed.paused, changed.max_running, changed.rate_limit, changed.version) == (True, None, 2.5, 4)
 
 
+def test_a_limit_that_is_taken_away_holds_nothing_back(world: World, flow: Flow) -> None:
+    for _ in range(3):
+        world.submit()
+    flow.change("default", QueueChange(max_running=1, rate_limit=1))
+
+    flow.change("default", QueueChange(max_running=None, rate_limit=None))
+
+    assert count(take(world)) == 3
+
+
 def test_a_queue_that_nobody_set_is_not_held_back(flow: Flow) -> None:
     assert flow.find("nobody") == QueueSettings(name="nobody")
     assert not flow.find("nobody").holds_back
@@ -271,14 +281,33 @@ def test_all_queues_are_listed_whoever_knows_of_them(world: World, flow: Flow) -
     assert [each.paused for each in flow.settings()] == [True, False, False]
 
 
-def test_many_unfinished_jobs_are_not_read_to_list_their_queues(
-    world: World, database: Database, conn: psycopg.Connection[Any]
+def test_to_list_the_busy_queues_one_entry_of_each_is_read(
+    database: Database, conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in "ba":
-        world.submit(queue=name)
-        world.submit(queue=name)
+    conn.execute(
+        """
+        INSERT INTO jobs (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, payload)
+        SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - n), 12, '0') || '-7000-8000-000000000000')::uuid,
+               'echo', 'q' || n % 3, 'QUEUED', 0, 3, 60, now(), '{}'
+          FROM generate_series(1, 10000) AS n
+        """
+    )
+    conn.execute("ANALYZE jobs")
+    plans: list[str] = []
+    fetch = database.fetch
 
-    assert QueueStore(database).busy() == ["a", "b"]
+    def explaining(query: Any) -> Any:
+        rows = conn.execute(b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + query.encode()).fetchall()
+        plans.append("\n".join(line for (line,) in rows))
+        return fetch(query)
+
+    monkeypatch.setattr(database, "fetch", explaining)
+
+    assert QueueStore(database).busy() == ["q0", "q1", "q2"]
+    assert "Seq Scan on jobs" not in plans[0]
+    assert "Sort Key: jobs_" not in plans[0]
+    assert not [line for line in plans[0].splitlines() if "Scan" in line and "jobs_" in line and "rows=0" not in line
+                and "rows=1." not in line and "never executed" not in line]  # fmt: skip
 
 
 @pytest.mark.parametrize(

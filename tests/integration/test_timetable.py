@@ -283,6 +283,17 @@ def test_a_paused_schedule_does_not_fire_and_misses_nothing(
     assert jobs(world) == []
 
 
+def test_a_schedule_that_changed_meanwhile_is_not_resumed_for_its_old_time(
+    timetable: Timetable, schedules: ScheduleStore
+) -> None:
+    seen = timetable.put("a", a_definition(paused=True))
+    timetable.put("a", a_definition(paused=True, cron="@yearly"))
+
+    schedules.resume(seen, datetime.now(UTC))
+
+    assert timetable.get("a").paused
+
+
 def test_a_schedule_can_be_put_down_as_paused(timetable: Timetable) -> None:
     assert timetable.put("a", a_definition(paused=True)).next_run_at is None
     assert timetable.put("a", a_definition(paused=False)).next_run_at is not None
@@ -313,6 +324,35 @@ def test_a_preview_is_of_the_next_times(timetable: Timetable) -> None:
     assert timetable.preview(Preview(cron="* * * * *"))[0] > datetime.now(UTC)
     with pytest.raises(InvalidInput):
         timetable.preview(Preview(cron="* * * * *", after=datetime(9999, 1, 1, tzinfo=UTC)))
+
+
+def test_what_is_due_is_found_without_reading_what_is_not(
+    schedules: ScheduleStore, database: Database, conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn.execute(
+        """
+        INSERT INTO schedules (name, cron, timezone, job_type, payload, queue, priority, max_attempts, timeout_seconds, tags,
+                               misfire, overlap, paused, next_run_at)
+        SELECT 's' || n, '0 * * * *', 'UTC', 'echo', '{}', 'default', 0, 3, 60, '{}', 'skip', 'skip', n % 2 = 0,
+               CASE n % 2 WHEN 1 THEN now() + make_interval(mins => n - 1) END
+          FROM generate_series(1, 3000) AS n
+        """
+    )
+    conn.execute("ANALYZE schedules")
+    plans: list[str] = []
+    fetch = database.fetch
+
+    def explaining(query: Any, params: Any) -> Any:
+        plans.append(
+            "\n".join(line for (line,) in conn.execute(b"EXPLAIN ANALYZE " + query.encode(), params).fetchall())
+        )
+        return fetch(query, params)
+
+    monkeypatch.setattr(database, "fetch", explaining)
+
+    assert [due.name for due in schedules.due(EVERY, 9)] == ["s1"]
+    assert "schedules_due" in plans[0]
+    assert "Rows Removed" not in plans[0]
 
 
 def test_a_schedule_that_nobody_here_can_read_keeps_the_others_from_nothing(
