@@ -14,21 +14,15 @@ from typing import Any, LiteralString
 import msgspec
 from uuid_utils.compat import uuid7
 
-from chalicelib.backoff import Backoff
 from chalicelib.errors import ScheduleExists, ScheduleNotFound
 from chalicelib.jobs import Job
-from chalicelib.schedules import DueSchedule, Misfire, NewSchedule, Overlap, Schedule, ScheduledJob
+from chalicelib.schedules import DueSchedule, Misfire, NewSchedule, Overlap, Schedule
 from chalicelib.store.arrays import uuids
 from chalicelib.store.database import Database, Row
 from chalicelib.store.rows import JOB, as_jobs
+from chalicelib.store.schedule_rows import COLUMNS, as_schedules
 
 TAG = "schedule:"  # and the schedule's name: on each of its jobs
-
-_COLUMNS: LiteralString = """schedule.name, schedule.cron, schedule.timezone, schedule.misfire, schedule.overlap, schedule.paused,
-    schedule.next_run_at, schedule.created_at, schedule.updated_at, schedule.version, schedule.job_type, schedule.payload,
-    schedule.queue, schedule.priority, schedule.max_attempts, schedule.timeout_seconds, schedule.tags, schedule.backoff,
-    (SELECT max(run.run_at) FROM schedule_runs AS run WHERE run.schedule = schedule.name),
-    (SELECT run.job_id FROM schedule_runs AS run WHERE run.schedule = schedule.name ORDER BY run.run_at DESC LIMIT 1)"""
 
 # What follows the choice of a schedule, in the same statement.
 _RUN: LiteralString = (
@@ -80,11 +74,11 @@ class ScheduleStore:
 
     def all(self) -> list[Schedule]:
         """By name."""
-        return _schedules(self._database.fetch("SELECT " + _COLUMNS + " FROM schedules AS schedule ORDER BY name"))
+        return as_schedules(self._database.fetch("SELECT " + COLUMNS + " FROM schedules AS schedule ORDER BY name"))
 
     def get(self, name: str) -> Schedule:
         """Raises ScheduleNotFound."""
-        query: LiteralString = "SELECT " + _COLUMNS + " FROM schedules AS schedule WHERE name = %(name)s"
+        query: LiteralString = "SELECT " + COLUMNS + " FROM schedules AS schedule WHERE name = %(name)s"
         return _one(name, self._database.fetch(query, {"name": name}))
 
     def insert(self, schedule: NewSchedule) -> Schedule:
@@ -224,57 +218,6 @@ def _submitted(rows: list[Row]) -> list[Job] | None:
 
 
 def _one(name: str, rows: Iterable[Row]) -> Schedule:
-    for schedule in _schedules(rows):
+    for schedule in as_schedules(rows):
         return schedule
     raise ScheduleNotFound(name)
-
-
-def _schedules(rows: Iterable[Row]) -> list[Schedule]:
-    return [_schedule(*row) for row in rows]
-
-
-def _schedule(*row: Any) -> Schedule:
-    (
-        name,
-        cron,
-        timezone,
-        misfire,
-        overlap,
-        paused,
-        next_run_at,
-        created_at,
-        updated_at,
-        version,
-        *job,
-        last_at,
-        last_job,
-    ) = row
-    return Schedule(
-        name=name,
-        cron=cron,
-        timezone=timezone,
-        job=_job(*job),
-        misfire=Misfire(misfire),
-        overlap=Overlap(overlap),
-        paused=paused,
-        next_run_at=next_run_at,
-        last_run_at=last_at,
-        last_job_id=last_job,
-        created_at=created_at,
-        updated_at=updated_at,
-        version=version,
-    )
-
-
-def _job(job_type: str, payload: bytes, *rest: Any) -> ScheduledJob:
-    queue, priority, max_attempts, timeout_seconds, tags, backoff = rest
-    return ScheduledJob(
-        job_type=job_type,
-        payload=msgspec.Raw(payload),
-        queue=queue,
-        priority=priority,
-        max_attempts=max_attempts,
-        timeout_seconds=timeout_seconds,
-        tags=tags,
-        backoff=None if backoff is None else msgspec.json.decode(backoff, type=Backoff),
-    )
