@@ -8,13 +8,13 @@ Rules, pure:
     schedules      a schedule, and for which times it runs
     queue_settings what operators set of a queue
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
-    views          a job as clients see it
+    views          a job and a schedule as clients see them
     findings       what doctor found
     events         what a watcher is told, and the frames it comes in
     logs           one JSON object a line
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
-    store/         Postgres, one module a noun: database, jobs, attempts, partitions, migrations, inspection, and how rows travel
+    store/         Postgres, one module a noun: jobs, attempts, queues, schedules, partitions and others, and how rows travel
     throttle       Redis: what is set of queues, and how take obeys it
     queues         Redis: when to look at which job
     workers        Redis: who is alive, and the bell
@@ -27,6 +27,8 @@ Adapters, one outside service each:
 Use cases:
     handlers/      the registry, and one module per family of job types
     scheduler      submit, get, list, cancel, revive
+    timetable      keep schedules, and submit their jobs when they are due
+    flow           read and change what is set of queues
     readiness      whether jobs can be taken now
     attempt        one attempt in a worker's hands, and how it is stopped
     executor       run one attempt to its outcome
@@ -42,9 +44,7 @@ Use cases:
     worker         take, claim, run, settle, until told to stop
     outbox         events on their way to one connection
     broadcaster    events to connections
-    timetable      keep schedules, and submit their jobs when they are due
-    flow           read and change what is set of queues
-    maintenance    rebuild, sweep, partitions
+    maintenance    rebuild, sweep, partitions, firing schedules
     checks/        what doctor looks at, one module a subject
     doctor         examine a deployment, and mend what is safe to mend
     engine         a worker with broadcaster and maintenance beside it

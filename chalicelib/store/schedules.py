@@ -172,6 +172,7 @@ class ScheduleStore:
                     "overlaps": False,
                     **_run_parameters(runs),
                 },
+                is_planned_once=True,
             )
         )
 
