@@ -8,7 +8,9 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from chalice.app import Response, WebsocketEvent
+from msgspec import UNSET
 
 from chalicelib import answers, logs, openapi, pages, reference, resources, views, wire
 from chalicelib.bulk import Progress
@@ -21,6 +23,8 @@ from chalicelib.errors import (
     KeyNotFound,
     MalformedJson,
     QueueUnavailable,
+    ScheduleExists,
+    ScheduleNotFound,
     Unauthenticated,
 )
 from chalicelib.events import PONG, Ping, Subscription
@@ -36,10 +40,12 @@ from chalicelib.forms import (
     SubmitHeaders,
 )
 from chalicelib.handlers import registry
+from chalicelib.queue_settings import QueueChange
 from chalicelib.readiness import OK
 from chalicelib.routes import Call, Routes
-from chalicelib.submissions import Submission
+from chalicelib.submissions import Name, Submission
 from chalicelib.tickets import LIFE
+from chalicelib.timetable import Definition, NamedDefinition, Preview, ScheduleName
 from chalicelib.wire import Reply
 
 logs.start_logging()
@@ -182,6 +188,73 @@ def revive_many(call: Call, body: Revival) -> Reply[Progress]:
 def list_job_types(call: Call) -> Reply[list[answers.JobTypeView]]:
     """List what can be submitted, with the schemas of its payloads."""
     return Reply([answers.job_type_view(job_type) for job_type in registry.all().values()])
+
+
+@routes.add("PUT /queues/{name}", OPERATOR)
+def change_queue(call: Call, name: Name, body: QueueChange) -> Reply[answers.QueueView]:
+    """Pause a queue, or let it go on. Its limits are for admins to set; what is left out stays as it is."""
+    if body.max_running is not UNSET or body.rate_limit is not UNSET:
+        call.require(ADMIN)
+    resources.flow().change(name, body, call.deed(change=msgspec.to_builtins(body)))
+    return Reply(resources.queue_views().find(name))
+
+
+@routes.add("GET /schedules", VIEWER)
+def list_schedules(call: Call) -> Reply[list[answers.ScheduleView]]:
+    """List schedules, by name."""
+    return Reply([answers.schedule_view(each) for each in resources.timetable().all()])
+
+
+@routes.add("POST /schedules", OPERATOR, statuses={CREATED: "The schedule"}, fails=(ScheduleExists,))
+def create_schedule(call: Call, body: NamedDefinition) -> Reply[answers.ScheduleView]:
+    """Make a schedule: a job for each time that its cron expression names."""
+    return Reply(answers.schedule_view(resources.timetable().create(body, call.deed(name=body.name, cron=body.cron))))
+
+
+@routes.add("GET /schedules/{name}", VIEWER, fails=(ScheduleNotFound,))
+def show_schedule(call: Call, name: ScheduleName) -> Reply[answers.ScheduleView]:
+    """Show a schedule."""
+    return Reply(answers.schedule_view(resources.timetable().get(name)))
+
+
+@routes.add("PUT /schedules/{name}", OPERATOR)
+def put_schedule(call: Call, name: ScheduleName, body: Definition) -> Reply[answers.ScheduleView]:
+    """Replace a schedule, or make it."""
+    return Reply(answers.schedule_view(resources.timetable().put(name, body, call.deed(cron=body.cron))))
+
+
+@routes.add("DELETE /schedules/{name}", OPERATOR, statuses={NO_CONTENT: "It is gone"}, fails=(ScheduleNotFound,))
+def delete_schedule(call: Call, name: ScheduleName) -> Reply[None]:
+    """Delete a schedule. Jobs that it submitted stay."""
+    resources.timetable().delete(name, call.deed())
+    return Reply(None)
+
+
+@routes.add("POST /schedules/{name}/pause", OPERATOR, fails=(ScheduleNotFound,))
+def pause_schedule(call: Call, name: ScheduleName) -> Reply[answers.ScheduleView]:
+    """Pause a schedule: until it is resumed, no time is its time."""
+    return Reply(answers.schedule_view(resources.timetable().pause(name, call.deed())))
+
+
+@routes.add("POST /schedules/{name}/resume", OPERATOR, fails=(ScheduleNotFound,))
+def resume_schedule(call: Call, name: ScheduleName) -> Reply[answers.ScheduleView]:
+    """Resume a schedule. Times that passed meanwhile were not missed."""
+    return Reply(answers.schedule_view(resources.timetable().resume(name, call.deed())))
+
+
+@routes.add("POST /schedules/{name}/run", OPERATOR, statuses={CREATED: "The job"}, fails=(ScheduleNotFound,))
+def run_schedule(call: Call, name: ScheduleName) -> Reply[views.JobView]:
+    """Run a schedule now, once more, paused or not."""
+    resources.timetable().get(name)
+    resources.audit().write(call.deed())
+    job = resources.timetable().run_now(name)
+    return Reply(views.whole(job), headers=_location(job.id))
+
+
+@routes.add("POST /schedules/preview", VIEWER)
+def preview_schedule(call: Call, body: Preview) -> Reply[answers.PreviewView]:
+    """Tell the next times of a cron expression."""
+    return Reply(answers.PreviewView([views.rfc3339(moment) for moment in resources.timetable().preview(body)]))
 
 
 @routes.add("POST /ws-tickets", VIEWER, statuses={CREATED: "The ticket"})

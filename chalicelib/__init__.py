@@ -4,6 +4,9 @@ Rules, pure:
     errors         every failure raised on purpose, drawn as a tree
     settings       the environment, read and checked once
     backoff        retry delays
+    cron           which moments a cron expression names
+    schedules      a schedule, and for which times it runs
+    queue_settings what operators set of a queue
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
     callers        who calls, with which role, and what the audit keeps of it
     keys           API keys
@@ -14,8 +17,9 @@ Rules, pure:
     logs           one JSON object a line
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
-    store/         Postgres, one module a noun: database, jobs, lists, attempts, keys, audit, partitions,
-                   migrations, inspection, and how rows travel
+    store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, keys, audit,
+                   partitions and others, and how rows travel
+    throttle       Redis: what is set of queues, and how take obeys it
     queues         Redis: when to look at which job
     workers        Redis: who is alive, and the bell
     connections    Redis: who watches what
@@ -35,6 +39,8 @@ Use cases:
     gatekeeper     who may do what, and how often
     keyring        make and revoke keys
     patience       long polls
+    timetable      keep schedules, and submit their jobs when they are due
+    flow           read and change what is set of queues
     readiness      whether jobs can be taken now
     attempt        one attempt in a worker's hands, and how it is stopped
     executor       run one attempt to its outcome
@@ -50,7 +56,7 @@ Use cases:
     worker         take, claim, run, settle, until told to stop
     outbox         events on their way to one connection
     broadcaster    events to connections
-    maintenance    rebuild, sweep, partitions
+    maintenance    rebuild, sweep, partitions, firing schedules
     checks/        what doctor looks at, one module a subject
     doctor         examine a deployment, and mend what is safe to mend
     engine         a worker with broadcaster and maintenance beside it

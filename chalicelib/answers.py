@@ -10,6 +10,7 @@ import msgspec
 from chalicelib.callers import Role
 from chalicelib.handlers.registry import JobType
 from chalicelib.keys import ApiKey
+from chalicelib.schedules import Misfire, Overlap, Schedule, ScheduledJob
 from chalicelib.store.audit import AuditEntry
 from chalicelib.views import Time, maybe, rfc3339
 
@@ -151,4 +152,46 @@ def audit_view(entry: AuditEntry) -> AuditView:
         target=entry.target,
         detail=msgspec.json.decode(entry.detail),
         request_id=entry.request_id,
+    )
+
+
+class PreviewView(msgspec.Struct, frozen=True):
+    """The soonest first."""
+
+    times: list[Time]
+
+
+class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
+    """The wire's schedule."""
+
+    name: str
+    cron: str
+    timezone: str
+    job: ScheduledJob
+    misfire: Misfire
+    overlap: Overlap
+    paused: bool
+    next_run_at: Time | None
+    last_run_at: Time | None
+    last_job_id: UUID | None
+    created_at: Time
+    updated_at: Time
+    version: int
+
+
+def schedule_view(shown: Schedule) -> ScheduleView:
+    return ScheduleView(
+        name=shown.name,
+        cron=shown.cron,
+        timezone=shown.timezone,
+        job=shown.job,
+        misfire=shown.misfire,
+        overlap=shown.overlap,
+        paused=shown.paused,
+        next_run_at=maybe(shown.next_run_at),
+        last_run_at=maybe(shown.last_run_at),
+        last_job_id=shown.last_job_id,
+        created_at=rfc3339(shown.created_at),
+        updated_at=rfc3339(shown.updated_at),
+        version=shown.version,
     )

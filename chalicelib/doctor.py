@@ -67,6 +67,7 @@ class Doctor:
         store: JobStore,
         migrations: MigrationStore,
         partitions: PartitionStore,
+        maintenance: Maintenance,
         redis_link: RedisLink,
         queues: Queues,
         connections: Connections,
@@ -78,9 +79,6 @@ class Doctor:
         """pause: takes seconds, between two looks at the same thing."""
         limits = limits or Limits()
         eye = Eye(limits, pause)
-        maintenance = Maintenance(
-            store=store, partitions=partitions, redis_link=redis_link, queues=queues, chores=chores
-        )
         mending = Mending(store=store, queues=queues, redis=redis, redis_link=redis_link, rebuild=maintenance.rebuild)
         work = Work(
             inspection=inspection,

@@ -14,6 +14,8 @@ SchedulerError
 ├─ Forbidden             the key's role does not include this
 ├─ RateLimited           the key was used too often
 ├─ IdempotencyConflict   another body came with this Idempotency-Key
+├─ ScheduleNotFound      no schedule has this name
+├─ ScheduleExists        a schedule has this name already
 ├─ IllegalMove           the job's status does not allow this move
 ├─ ConnectionGone        the WebSocket client has left
 ├─ GatewayUnavailable    a frame could not be sent in time
@@ -168,6 +170,24 @@ class IdempotencyConflict(SchedulerError):
 
     def __init__(self) -> None:
         super().__init__("this Idempotency-Key came with another body before: use a new key for a new submit")
+
+
+class ScheduleNotFound(SchedulerError):
+    """No schedule has this name."""
+
+    code = "schedule_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no schedule {name}")
+
+
+class ScheduleExists(SchedulerError):
+    """A schedule has this name already: it is changed, not made again."""
+
+    code = "schedule_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a schedule {name} already")
 
 
 class IllegalMove(SchedulerError):

@@ -11,11 +11,13 @@ from uuid import UUID
 
 from chalicelib.chores import Chores
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
+from chalicelib.flow import Flow
 from chalicelib.jobs import Job
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
 from chalicelib.store.jobs import START, JobStore, Place
 from chalicelib.store.partitions import PartitionStore, first_id_at
+from chalicelib.timetable import Timetable
 
 logger = logging.getLogger(__name__)
 
@@ -28,25 +30,44 @@ PATROL_PAGES = 5  # a turn: 60,000 unfinished jobs a minute, for less than a hun
 
 
 class Maintenance:
-    """Puts Redis back in step with Postgres, and makes partitions ahead."""
+    """Puts Redis back in step with Postgres, makes partitions ahead, and fires schedules."""
 
     def __init__(
-        self, *, store: JobStore, partitions: PartitionStore, redis_link: RedisLink, queues: Queues, chores: Chores
+        self,
+        *,
+        store: JobStore,
+        partitions: PartitionStore,
+        flow: Flow,
+        timetable: Timetable,
+        redis_link: RedisLink,
+        queues: Queues,
+        chores: Chores,
     ) -> None:
         self._store = store
         self._partitions = partitions
+        self._flow = flow
+        self._timetable = timetable
         self._redis_link = redis_link
         self._queues = queues
         self._chores = chores
 
     def run(self, stopped: threading.Event) -> None:
-        """Again and again, until told to stop. An outage is waited out."""
-        while not stopped.is_set():
+        """Once, and again until told to stop. An outage is waited out."""
+        while True:
             try:
                 self.run_once()
             except (QueueUnavailable, StoreUnavailable) as error:
                 logger.warning("maintenance has to wait", extra={"reason": str(error)})
-            stopped.wait(EVERY.total_seconds())
+            if stopped.wait(self.fire_schedules().total_seconds()):
+                return
+
+    def fire_schedules(self) -> timedelta:
+        """Returns how long until it has to be done again. An outage is waited out; Redis may be away."""
+        try:
+            return self._timetable.fire_due(EVERY)
+        except StoreUnavailable as error:
+            logger.warning("schedules have to wait", extra={"reason": str(error)})
+            return EVERY
 
     def run_once(self) -> None:
         """Raises QueueUnavailable or StoreUnavailable."""
@@ -54,6 +75,7 @@ class Maintenance:
             return
         if self._chores.epoch_is_missing():
             self.rebuild()
+        self._flow.restore()
         if self._chores.is_due("sweep", SWEEP_EVERY):
             self.sweep()
         self.patrol()
@@ -61,7 +83,11 @@ class Maintenance:
             self._partitions.ensure()
 
     def rebuild(self) -> int:
-        """Redis lost what it knew: tell it of every unfinished job. Returns how many."""
+        """Redis lost what it knew: tell it of every unfinished job. Returns how many.
+
+        What is set of the queues comes first, so that no job of a paused queue is there without it.
+        """
+        self._flow.restore()
         seen_to = _settled_id()
         count = 0
         for page in self._pages(START, timedelta(0)):

@@ -22,6 +22,7 @@ import redis
 
 from chalicelib.jobs import Job, JobStatus, RawId
 from chalicelib.redis_link import CONNECTIONS, WAKE_CHANNEL, Batch, reaching_redis, text
+from chalicelib.throttle import ALLOWANCE, throttle_of
 
 CHUNK = 1_000  # members a script call: with their scores far below what Lua's unpack takes (8,000)
 
@@ -30,7 +31,7 @@ class Taken(msgspec.Struct, frozen=True):
     """What one look brought: job ids (raw) by queue, and when the next job comes due."""
 
     ids: dict[str, list[RawId]]
-    next_due: timedelta | None  # from now; None: nothing is waiting for its time
+    next_due: timedelta | None  # from now: time, a slot or a token may be there; None: nothing is waiting for that
     is_watched: bool = False  # whether somebody was connected at that time
 
 
@@ -98,13 +99,14 @@ class Queues:
             return sorted(text(name) for name in self._redis.smembers(_NAMES))
 
     def take(self, queues: Sequence[str], limit: int, lease: timedelta) -> Taken:
-        """Up to ``limit`` job ids that may be claimed now, hidden from other workers for ``lease``."""
+        """Up to ``limit`` job ids that may be claimed now, hidden from other workers for ``lease``. What is set of a queue holds:
+        none of a paused one, no more than its slots and its rate allow."""
         found: dict[str, list[RawId]] = {}
         waits: list[int] = []
         watchers = 0
         for queue in queues:
             batch = Batch(self._redis)
-            batch.commands.eval(_TAKE, 3, *sets_of(queue), limit, _ms(lease))
+            batch.commands.eval(_TAKE, 5, *sets_of(queue), *throttle_of(queue), limit, _ms(lease))
             batch.commands.hlen(CONNECTIONS)
             (wait, *members), watchers = batch.send()
             if members:
@@ -214,11 +216,14 @@ if (place == 1 and idle) or (head and head ~= soonest) then
 end
 """
 
-# KEYS     ready, delayed, leased
+# KEYS     ready, delayed, leased; the queue's throttle and its mark
 # ARGV[1]  limit     most jobs to take, at most 2,000
 # ARGV[2]  lease_ms  how long they are hidden from other workers
-# returns  ms until the next delayed job or lease is due (-1: none), then members, best first
-_TAKE = """
+# returns  ms until the next delayed job, lease, slot or token is due (-1: none), then members, best first.
+#          Of jobs that are held back the wait is their slot's or token's alone: other jobs that come due change nothing.
+_TAKE = (
+    ALLOWANCE
+    + """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function move(members, key, score)
@@ -231,15 +236,18 @@ for i = 2, 3 do
   if #due > 0 then redis.call('ZREM', KEYS[i], unpack(due)) end
   move(due, KEYS[1], function(m) return string.byte(m) * 1e13 + now end)
 end
-local taken = {}
-for i, m in ipairs(redis.call('ZPOPMIN', KEYS[1], ARGV[1])) do
+local taken, most, wait = {}, allowance(now, tonumber(ARGV[1]))
+for i, m in ipairs(most > 0 and redis.call('ZPOPMIN', KEYS[1], most) or {}) do
   if i % 2 == 1 then taken[#taken + 1] = m end
 end
 move(taken, KEYS[3], function() return now + ARGV[2] end)
-local wait = -1
-for i = 2, 3 do
+local held = #taken == 0 and redis.call('EXISTS', KEYS[1]) == 1
+if held and wait then return {wait} end
+wait = -1
+for i = held and 3 or 2, 3 do
   local due = redis.call('ZRANGE', KEYS[i], 0, 0, 'WITHSCORES')[2]
   if due and (wait < 0 or due - now < wait) then wait = math.max(0, due - now) end
 end
 return {wait, unpack(taken)}
 """
+)

@@ -25,6 +25,7 @@ from chalicelib.doctor import Doctor
 from chalicelib.engine import Engine
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
+from chalicelib.flow import Flow
 from chalicelib.gatekeeper import Gatekeeper
 from chalicelib.gateway import WAIT as GATEWAY_WAIT
 from chalicelib.gateway import Gateway
@@ -49,8 +50,12 @@ from chalicelib.store.keys import KeyStore
 from chalicelib.store.lists import JobLists
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
+from chalicelib.store.queues import QueueStore
+from chalicelib.store.schedules import ScheduleStore
 from chalicelib.stream import EventStream
+from chalicelib.throttle import Throttle
 from chalicelib.tickets import Tickets
+from chalicelib.timetable import Timetable
 from chalicelib.waker import Waker
 from chalicelib.worker import Worker
 from chalicelib.workers import Workers
@@ -64,14 +69,7 @@ def settings() -> Settings:
 
 @lru_cache(maxsize=1)
 def scheduler() -> Scheduler:
-    return Scheduler(
-        registry=registry,
-        store=JobStore(_database("api")),
-        queues=Queues(_redis()),
-        announcer=_announcer("api"),
-        workers=workers(),
-        waker=waker(),
-    )
+    return _scheduler("api")
 
 
 @lru_cache(maxsize=1)
@@ -141,6 +139,16 @@ def partitions() -> PartitionStore:
 
 
 @lru_cache(maxsize=1)
+def flow() -> Flow:
+    return _flow("api")
+
+
+@lru_cache(maxsize=1)
+def timetable() -> Timetable:
+    return Timetable(store=ScheduleStore(_database("api")), scheduler=scheduler())
+
+
+@lru_cache(maxsize=1)
 def readiness() -> Readiness:
     return Readiness(migrations=migrations(), redis_link=redis_link.RedisLink(_redis()))
 
@@ -154,6 +162,7 @@ def doctor() -> Doctor:
         store=JobStore(database),
         migrations=MigrationStore(database, settings().database_url),
         partitions=PartitionStore(database),
+        maintenance=_maintenance("doctor"),
         redis_link=redis_link.RedisLink(client),
         queues=Queues(client),
         connections=connections(),
@@ -176,10 +185,16 @@ def engine(slots: int, *, shows_life: bool) -> Engine:
 
 
 def maintenance() -> Maintenance:
-    house, client = _database("house"), _redis()
+    return _maintenance("house")
+
+
+def _maintenance(role: str) -> Maintenance:
+    database, client = _database(role), _redis()
     return Maintenance(
-        store=JobStore(house),
-        partitions=PartitionStore(house),
+        store=JobStore(database),
+        partitions=PartitionStore(database),
+        flow=_flow(role),
+        timetable=Timetable(store=ScheduleStore(database), scheduler=_scheduler(role)),
         redis_link=redis_link.RedisLink(client),
         queues=Queues(client),
         chores=Chores(client),
@@ -218,6 +233,27 @@ def _worker(worker_id: str, hand: Hand, *, shows_life: bool) -> Worker:
             say_goodbye=(lambda: workers().say_goodbye(worker_id)) if shows_life else (lambda: None),
         ),
         hand=hand,
+    )
+
+
+def _scheduler(role: str) -> Scheduler:
+    return Scheduler(
+        registry=registry,
+        store=JobStore(_database(role)),
+        queues=Queues(_redis()),
+        announcer=_announcer(role),
+        workers=workers(),
+        waker=waker(),
+    )
+
+
+def _flow(role: str) -> Flow:
+    client = _redis()
+    return Flow(
+        store=QueueStore(_database(role)),
+        queues=Queues(client),
+        throttle=Throttle(client),
+        redis_link=redis_link.RedisLink(client),
     )
 
 

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 from chalicelib import wire
 from chalicelib.callers import ANYONE, Caller, Deed, Role
 from chalicelib.decoding import decoded, refuse_repeated_names
-from chalicelib.errors import InvalidInput, SchedulerError, StoreUnavailable, TooLarge
+from chalicelib.errors import Forbidden, InvalidInput, SchedulerError, StoreUnavailable, TooLarge
 from chalicelib.forms import NoQuery, headers_of, query_of
 from chalicelib.gatekeeper import Gatekeeper
 
@@ -56,6 +56,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     path: str
     request_id: str
+
+    def require(self, role: Role) -> None:
+        """For what takes more than its route does. Raises Forbidden."""
+        if not self.caller.role.includes(role):
+            raise Forbidden(role, self.caller.role)
 
     def deed(self, **detail: object) -> Deed:
         """For the audit. detail: no payloads, no secrets."""

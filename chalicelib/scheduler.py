@@ -135,6 +135,20 @@ class Scheduler:
             raise IdempotencyConflict
         return before.job_ids
 
+    def prepared(self, submission: Submission) -> NewJob:
+        """Checked as for ``submit``, and with nothing left to defaults; not written. Raises InvalidInput or TooLarge."""
+        return new_job(self._registry, submission)
+
+    def enqueue(self, jobs: Sequence[Job]) -> None:
+        """What somebody else has persisted."""
+        self._enqueue(jobs)
+
+    def remind(self, jobs: Sequence[Job]) -> None:
+        """As ``enqueue``, where a worker runs beside: no function is woken."""
+        batch = self._announcer.batch()
+        self._queues.sync(jobs, batch)
+        self._tell(batch, jobs)
+
     def _asked_before(self, job_id: UUID) -> Job:
         """Asking a running job twice is no mistake."""
         job = self.get(job_id)

@@ -25,7 +25,8 @@ GRACE = timedelta(seconds=10)
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def tick(event: CloudWatchEvent) -> dict[str, int]:
-    """Every minute: keep house, and run whatever is due."""
+    """Every minute: fire schedules, keep house, and run whatever is due. What is fired first is run by this very call."""
+    resources.maintenance().fire_schedules()
     return _run()
 
 

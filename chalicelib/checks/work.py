@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -40,7 +40,7 @@ class Work:
         self._limits = limits
 
     def look(self) -> list[Diagnosis]:
-        survey = _Survey(self._limits, _unless_away(self._chores.swept_to))
+        survey = _Survey(self._limits, _unless_away(self._chores.swept_to), self._inspection.held_back())
         for page in self._inspection.unfinished():
             for job in page:
                 survey.add(job)
@@ -64,25 +64,41 @@ class Work:
         return int(batch.send()[0])
 
     def _waiting(self, survey: _Survey, living: int | None) -> list[Diagnosis]:
-        waited, job = survey.longest_wait, survey.longest_waiting
+        """Where somebody works, the jobs of a queue with a limit may wait as long as it takes."""
+        nobody = not living and not survey.held
+        longest = survey.longest if nobody else survey.longest_unlimited
+        waited, job = longest.wait, longest.job
         if job is None or living is None or waited < self._limits.nobody_works:
             return [fine("workers", f"{living} show life, {survey.held:,} jobs are held")]
-        nobody = not living and not survey.held
         if not nobody and waited < self._limits.long_wait:
             return [fine("workers", f"{living} show life, the longest wait is {_seconds(waited)}")]
         return [_long_wait(job, waited, living, nobody=nobody)]
 
 
+class _Longest:
+    """The job that has been due for the longest time."""
+
+    def __init__(self) -> None:
+        self.wait = timedelta(0)
+        self.job: SeenJob | None = None
+
+    def add(self, job: SeenJob) -> None:
+        if job.due_since > self.wait:
+            self.wait, self.job = job.due_since, job
+
+
 class _Survey:
     """What one pass over the unfinished rows brings."""
 
-    def __init__(self, limits: Limits, swept_to: UUID | None) -> None:
+    def __init__(self, limits: Limits, swept_to: UUID | None, held_back: Mapping[str, bool]) -> None:
+        """held_back: queues that are paused (True) or limited."""
         self._limits = limits
         self._swept_to = swept_to
+        self._held_back = held_back
+        self._paused = Tally()
         self._lease_over, self._cancel_ignored, self._unswept = Tally(), Tally(), Tally()
         self.held = 0
-        self.longest_wait = timedelta(0)
-        self.longest_waiting: SeenJob | None = None
+        self.longest, self.longest_unlimited = _Longest(), _Longest()
 
     def add(self, job: SeenJob) -> None:
         self.held += job.is_held
@@ -103,8 +119,14 @@ class _Survey:
             self._cancel_ignored.add(f"{job.id} at {job.worker_id} for {_seconds(job.read_at - asked)}")
 
     def _add_wait(self, job: SeenJob) -> None:
-        if job.is_queued and job.due_since > self.longest_wait:
-            self.longest_wait, self.longest_waiting = job.due_since, job
+        if not job.is_queued or job.due_since <= timedelta(0):
+            return
+        if self._held_back.get(job.queue):
+            self._paused.add(f"{job.id} of {job.queue}")
+            return
+        self.longest.add(job)
+        if job.queue not in self._held_back:
+            self.longest_unlimited.add(job)
 
     def _add_unswept(self, job: SeenJob) -> None:
         if job.age > self._limits.unswept:
@@ -132,6 +154,13 @@ class _Survey:
                 self._unswept,
                 "unfinished jobs that no sweep has looked at in minutes",
                 "start a worker, or see why the worker function's minute does not come: maintenance runs there",
+            ),
+            counted(
+                "paused",
+                Severity.OK,
+                self._paused,
+                "due jobs wait in paused queues",
+                "resume these, if they ought to run",
             ),
         ]
 

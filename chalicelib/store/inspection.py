@@ -132,6 +132,13 @@ class StoreInspection:
         )
         return {job.id: job for job in _seen(rows)}
 
+    def held_back(self) -> dict[str, bool]:
+        """Queues whose due jobs may wait although somebody works: whether they are paused, or have a limit."""
+        rows = self._ask(
+            "SELECT name, paused FROM queues WHERE paused OR max_running IS NOT NULL OR rate_limit IS NOT NULL"
+        )
+        return {name: bool(paused) for name, paused in rows}
+
     def unknown_migrations(self) -> list[str]:
         """Applied by another release."""
         rows = self._ask("SELECT migration_id FROM _yoyo_migration ORDER BY migration_id")

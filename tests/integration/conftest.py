@@ -19,12 +19,15 @@ from uuid_utils.compat import uuid7
 from chalicelib import resources
 from chalicelib.announcer import Announcer
 from chalicelib.children import Children
+from chalicelib.chores import Chores
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
+from chalicelib.flow import Flow
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, Registry, job
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, NewJob
 from chalicelib.leases import Keeper
+from chalicelib.maintenance import Maintenance
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink, connect
 from chalicelib.scheduler import Scheduler
@@ -36,8 +39,12 @@ from chalicelib.store.jobs import JobStore
 from chalicelib.store.lists import JobLists
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
+from chalicelib.store.queues import QueueStore
+from chalicelib.store.schedules import ScheduleStore
 from chalicelib.stream import EventStream
 from chalicelib.submissions import Submission
+from chalicelib.throttle import Throttle
+from chalicelib.timetable import Timetable
 from chalicelib.waker import Waker
 from chalicelib.worker import Budget, Worker
 from chalicelib.workers import Workers
@@ -72,7 +79,8 @@ def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]
 
 @pytest.fixture
 def conn(shared_connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    shared_connection.execute("DELETE FROM jobs; DELETE FROM job_tags; DELETE FROM idempotency_keys; DELETE FROM audit")
+    for table in ("jobs", "job_tags", "idempotency_keys", "audit", "queues", "schedules"):
+        shared_connection.execute(f"DELETE FROM {table}".encode())
     return shared_connection
 
 
@@ -270,6 +278,38 @@ def a_settings(addresses: Addresses) -> Settings:
         worker_function="",
         prepare_statements=True,
         allow_private_addresses=True,
+    )
+
+
+def a_flow(database: Database, cache: redis.Redis) -> Flow:
+    return Flow(store=QueueStore(database), queues=Queues(cache), throttle=Throttle(cache), redis_link=RedisLink(cache))
+
+
+def a_scheduler(database: Database, cache: redis.Redis, registry: Registry) -> Scheduler:
+    """That wakes no function."""
+    link, store = RedisLink(cache), JobStore(database)
+    return Scheduler(
+        registry=registry,
+        store=store,
+        queues=Queues(cache),
+        announcer=Announcer(redis_link=link, stream=EventStream(cache), store=store),
+        workers=Workers(cache),
+        waker=Waker(cache, lambda: None, ""),
+    )
+
+
+def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maintenance:
+    return Maintenance(
+        **{
+            "store": JobStore(database),
+            "partitions": PartitionStore(database),
+            "flow": a_flow(database, cache),
+            "timetable": Timetable(store=ScheduleStore(database), scheduler=a_scheduler(database, cache, Registry())),
+            "redis_link": RedisLink(cache),
+            "queues": Queues(cache),
+            "chores": Chores(cache),
+            **parts,
+        }
     )
 
 

@@ -13,15 +13,12 @@ import psycopg
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from chalicelib.announcer import Announcer
-from chalicelib.chores import Chores
 from chalicelib.jobs import Completed, Job, JobStatus
-from chalicelib.maintenance import Maintenance
 from chalicelib.redis_link import WAKE_CHANNEL
 from chalicelib.scheduler import Scheduler
 from chalicelib.store.database import Database
-from chalicelib.store.partitions import PartitionStore
 from chalicelib.worker import Budget
-from tests.integration.conftest import World
+from tests.integration.conftest import World, a_maintenance
 from tests.integration.lossy import Claim, Hands, Severable
 from tests.integration.model import ModelJob, Reminder
 
@@ -62,13 +59,7 @@ class Scene(RuleBasedStateMachine):
             workers=self.world.workers,
             waker=self.world.waker,
         )
-        self.maintenance = Maintenance(
-            store=self.world.store,
-            partitions=PartitionStore(self.database),
-            redis_link=self.world.link,
-            queues=self.world.queues,
-            chores=Chores(self.world.cache),
-        )
+        self.maintenance = a_maintenance(self.database, self.world.cache)
         self.hired = 0
         self.workers: list[Hands] = [self.hire() for _ in range(WORKERS)]
         self.ids: list[UUID] = []

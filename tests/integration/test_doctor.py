@@ -37,7 +37,7 @@ from chalicelib.store.partitions import PartitionStore, first_id_at
 from chalicelib.worker import Budget
 from chalicelib.workers import Workers
 from infra.local.services import Addresses
-from tests.integration.conftest import FOREVER, World, a_job, insert, put_in_status
+from tests.integration.conftest import FOREVER, World, a_job, a_maintenance, insert, put_in_status
 
 Examine = Callable[..., Report]
 OK = Severity.OK
@@ -53,6 +53,7 @@ def a_doctor(database: Database, cache: redis.Redis, url: str = "", **parts: Any
             "store": JobStore(database),
             "migrations": MigrationStore(database, url),
             "partitions": PartitionStore(database),
+            "maintenance": a_maintenance(database, cache),
             "redis_link": RedisLink(cache),
             "queues": Queues(cache),
             "connections": Connections(cache),
@@ -118,7 +119,7 @@ ALL_CHECKS = {
     *("postgres", "redis", "schema_version", "schema_ahead", "partitions_missing", "jobs_in_default_partition"),
     *("partitions_full", "epoch", "rows_without_reminders", "reminders_in_wrong_set", "reminders_at_wrong_time"),
     *("reminders_without_rows", "reminders_of_finished_jobs", "reminders_with_wrong_rank", "queues_without_names"),
-    *("leases_over", "cancels_ignored", "sweep", "workers", "eviction_policy", "redis_memory"),
+    *("leases_over", "cancels_ignored", "sweep", "paused", "workers", "eviction_policy", "redis_memory"),
     *("postgres_connections", "idle_in_transaction", "connections_expired", "connections_unreadable"),
     *("event_reader", "clock_skew", "machine_clock"),
 }
@@ -156,13 +157,7 @@ def test_a_busy_deployment_has_no_findings(
     world: World, examine: Examine, addresses: Addresses, conn: psycopg.Connection[Any]
 ) -> None:
     house = Database(addresses.database_url)
-    maintenance = Maintenance(
-        store=JobStore(house),
-        partitions=PartitionStore(house),
-        redis_link=world.link,
-        queues=world.queues,
-        chores=Chores(world.cache),
-    )
+    maintenance = a_maintenance(house, world.cache)
 
     with busy(world, maintenance):
         reports = [examine(pause=time.sleep, limits=Limits(young=timedelta(0))) for _ in range(8)]
@@ -606,6 +601,33 @@ def test_jobs_may_wait_a_while_where_somebody_works(
 
     age_due(conn, "10 minutes")
     assert wrong(examine()) == {"workers": "warning"}
+
+
+def test_jobs_of_a_paused_queue_may_wait_for_ever(
+    world: World, examine: Examine, conn: psycopg.Connection[Any]
+) -> None:
+    waiting = world.submit()
+    age_due(conn, "1 day")
+    conn.execute("INSERT INTO queues (name, paused) VALUES ('default', true)")
+
+    report = examine()
+
+    assert wrong(report) == {}
+    assert report.named("paused").found == "1 due jobs wait in paused queues"
+    assert report.named("paused").samples == [f"{waiting.id} of default"]
+
+
+def test_jobs_of_a_limited_queue_may_wait_where_somebody_works(
+    world: World, examine: Examine, conn: psycopg.Connection[Any]
+) -> None:
+    world.submit()
+    age_due(conn, "1 day")
+    conn.execute("INSERT INTO queues (name, rate_limit) VALUES ('default', 1)")
+    assert wrong(examine()) == {"workers": "error"}
+
+    Workers(world.cache).show_life("w")
+
+    assert wrong(examine()) == {}
 
 
 def test_a_function_that_runs_a_job_counts_as_somebody(

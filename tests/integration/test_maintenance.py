@@ -14,18 +14,12 @@ from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.partitions import PartitionStore, first_id_at
 from infra.local.services import Addresses
-from tests.integration.conftest import FOREVER, World, a_job, insert
+from tests.integration.conftest import FOREVER, World, a_job, a_maintenance, insert
 
 
 @pytest.fixture
 def maintenance(world: World, database: Database) -> Maintenance:
-    return Maintenance(
-        store=world.store,
-        partitions=PartitionStore(database),
-        redis_link=world.link,
-        queues=world.queues,
-        chores=Chores(world.cache),
-    )
+    return a_maintenance(database, world.cache)
 
 
 def test_all_unfinished_jobs_survive_the_loss_of_redis(world: World, maintenance: Maintenance) -> None:

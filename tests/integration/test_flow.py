@@ -1,0 +1,532 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from chalicelib.flow import Flow
+from chalicelib.handlers.registry import JobContext, job
+from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus
+from chalicelib.queue_settings import QueueChange, QueueSettings
+from chalicelib.queues import Queues, Taken, member
+from chalicelib.redis_link import Batch, RedisLink, connect
+from chalicelib.store.database import Database
+from chalicelib.store.jobs import JobStore
+from chalicelib.store.queues import QueueStore
+from chalicelib.throttle import Throttle
+from chalicelib.worker import Budget
+from infra.local.ports import free_port
+from tests.integration.conftest import FOREVER, World, a_flow, a_maintenance
+
+COPY, MARK = "throttle:{q:default}", "throttled:{q:default}"
+READY, DELAYED, LEASED = (f"{{q:default}}:{name}" for name in ("ready", "delayed", "leased"))
+
+
+@pytest.fixture
+def flow(world: World, database: Database) -> Flow:
+    return a_flow(database, world.cache)
+
+
+def take(world: World, limit: int = 100) -> Taken:
+    return world.queues.take(["default"], limit, LEASE)
+
+
+def count(taken: Taken) -> int:
+    return len(taken.ids.get("default", []))
+
+
+def age_bucket(world: World, seconds: float) -> None:
+    world.cache.hincrby(COPY, "at", -int(seconds * 1000))
+
+
+# Paused
+
+
+def test_nothing_is_taken_of_a_paused_queue_until_it_is_resumed(world: World, flow: Flow) -> None:
+    world.submit()
+    flow.change("default", QueueChange(paused=True))
+    assert take(world).ids == {}
+
+    flow.change("default", QueueChange(paused=False))
+
+    assert count(take(world)) == 1
+
+
+def test_a_paused_queue_gives_no_reason_to_look_again(world: World, flow: Flow) -> None:
+    """Not even one with more due jobs than a look moves up."""
+    later = [world.submit(delay_seconds=60) for _ in range(3)]
+    flow.change("default", QueueChange(paused=True))
+    world.cache.zadd(DELAYED, {member(job): 1 for job in later})
+
+    assert take(world, limit=1).next_due is None
+
+
+def test_a_paused_queue_costs_no_attempts(world: World, flow: Flow) -> None:
+    waiting = world.submit()
+    flow.change("default", QueueChange(paused=True))
+
+    assert world.run_due() == 0
+
+    row = world.store.get(waiting.id)
+    assert (row.status, row.attempt, row.version) == (JobStatus.QUEUED, 0, 1)
+
+
+def test_a_pause_holds_up_no_other_queue(world: World, flow: Flow) -> None:
+    world.submit(queue="other")
+    flow.change("default", QueueChange(paused=True))
+
+    assert world.run_due() == 1
+
+
+# Slots
+
+
+def test_no_more_jobs_have_leases_than_the_queue_has_slots(world: World, flow: Flow) -> None:
+    for _ in range(5):
+        world.submit()
+    flow.change("default", QueueChange(max_running=2))
+
+    assert [count(take(world)) for _ in range(3)] == [2, 0, 0]
+
+
+def test_a_queue_without_a_free_slot_is_looked_at_when_a_lease_is_over(world: World, flow: Flow) -> None:
+    """Not when another job comes due: that changes nothing."""
+    flow.change("default", QueueChange(max_running=1))
+    for _ in range(2):
+        world.submit()
+    take(world)
+    late = [world.submit(delay_seconds=60) for _ in range(2)]
+    world.cache.zadd(DELAYED, {member(job): 1 for job in late})
+
+    wait = take(world, limit=1).next_due
+
+    assert wait is not None
+    assert LEASE - timedelta(seconds=5) < wait <= LEASE
+
+
+def test_a_lease_that_is_over_holds_no_slot(
+    world: World, flow: Flow, expire_lease: Callable[[ClaimedJob | Job], None]
+) -> None:
+    flow.change("default", QueueChange(max_running=1))
+    first = world.submit()
+    world.fetcher("killed").fetch(["default"], 1, FOREVER)
+    world.submit()
+    assert count(take(world)) == 0
+
+    expire_lease(first)
+
+    assert count(take(world)) == 1
+
+
+def test_fewer_slots_than_leases_are_waited_for(world: World, flow: Flow) -> None:
+    jobs = [world.submit() for _ in range(4)]
+    take(world, limit=3)
+    flow.change("default", QueueChange(max_running=2))
+    assert count(take(world)) == 0
+
+    batch = Batch(world.cache)
+    world.queues.drop(jobs[:2], batch)
+    batch.send()
+
+    assert count(take(world)) == 1
+
+
+def test_a_queue_without_any_slot_stands_still(world: World, flow: Flow) -> None:
+    world.submit()
+    flow.change("default", QueueChange(max_running=0))
+
+    taken = take(world)
+
+    assert (taken.ids, taken.next_due) == ({}, None)
+
+
+# Rates
+
+
+def test_a_full_bucket_is_emptied_at_once_and_then_fills_with_the_rate(world: World, flow: Flow) -> None:
+    for _ in range(30):
+        world.submit()
+    flow.change("default", QueueChange(rate_limit=10))
+    assert [count(take(world)), count(take(world))] == [10, 0]
+
+    age_bucket(world, 0.5)
+
+    assert [count(take(world)), count(take(world))] == [5, 0]
+
+
+def test_a_bucket_holds_no_more_than_a_seconds_tokens(world: World, flow: Flow) -> None:
+    for _ in range(30):
+        world.submit()
+    flow.change("default", QueueChange(rate_limit=10))
+    take(world)
+
+    age_bucket(world, 3600)
+
+    assert count(take(world)) == 10
+
+
+def test_a_slow_queue_says_when_the_next_token_is_there(world: World, flow: Flow) -> None:
+    for _ in range(2):
+        world.submit()
+    flow.change("default", QueueChange(rate_limit=0.25))
+    assert count(take(world)) == 1
+
+    wait = take(world).next_due
+
+    assert wait is not None
+    assert timedelta(seconds=3.5) < wait <= timedelta(seconds=4)
+    age_bucket(world, 4)
+    assert count(take(world)) == 1
+
+
+def test_a_fast_queue_is_not_looked_at_for_each_token(world: World, flow: Flow) -> None:
+    for _ in range(3):
+        world.submit()
+    flow.change("default", QueueChange(rate_limit=200))
+    take(world, limit=1)
+    age_bucket(world, -3600)  # no new tokens meanwhile
+    world.cache.hset(COPY, "tokens", 0)
+
+    assert take(world).next_due == timedelta(milliseconds=20)
+
+
+def test_a_look_that_finds_nothing_costs_no_token(world: World, flow: Flow) -> None:
+    flow.change("default", QueueChange(rate_limit=1))
+    for _ in range(3):
+        take(world)
+
+    world.submit()
+
+    assert count(take(world)) == 1
+
+
+def test_a_clock_that_was_set_back_costs_nothing(world: World, flow: Flow) -> None:
+    for _ in range(2):
+        world.submit()
+    flow.change("default", QueueChange(rate_limit=1))
+    take(world, limit=1)
+    age_bucket(world, -3600)
+    assert count(take(world)) == 0
+
+    age_bucket(world, 1)
+
+    assert count(take(world)) == 1
+
+
+def test_a_rate_and_slots_hold_together(world: World, flow: Flow) -> None:
+    for _ in range(9):
+        world.submit()
+    flow.change("default", QueueChange(rate_limit=5, max_running=3))
+
+    assert [count(take(world)), count(take(world))] == [3, 0]
+    assert float(world.cache.hget(COPY, "tokens") or 0) >= 2
+
+
+def test_what_only_lacks_slots_waits_for_no_token(world: World, flow: Flow) -> None:
+    for _ in range(2):
+        world.submit()
+    flow.change("default", QueueChange(rate_limit=1, max_running=1))
+    take(world)
+
+    wait = take(world).next_due
+
+    assert wait is not None
+    assert wait > timedelta(seconds=20)
+
+
+# Settings
+
+
+def test_what_a_change_leaves_out_stays_as_it_was(flow: Flow) -> None:
+    flow.change("a", QueueChange(max_running=3))
+    flow.change("a", QueueChange(rate_limit=2.5))
+    flow.change("a", QueueChange(paused=True))
+    flow.change("a", QueueChange(max_running=None))
+
+    changed = flow.find("a")
+
+    assert (changed.paused, changed.max_running, changed.rate_limit, changed.version) == (True, None, 2.5, 4)
+
+
+def test_a_limit_that_is_taken_away_holds_nothing_back(world: World, flow: Flow) -> None:
+    for _ in range(3):
+        world.submit()
+    flow.change("default", QueueChange(max_running=1, rate_limit=1))
+
+    flow.change("default", QueueChange(max_running=None, rate_limit=None))
+
+    assert count(take(world)) == 3
+
+
+def test_a_queue_that_nobody_set_is_not_held_back(flow: Flow) -> None:
+    assert flow.find("nobody") == QueueSettings(name="nobody")
+    assert not flow.find("nobody").holds_back
+
+
+def test_all_queues_are_listed_whoever_knows_of_them(world: World, flow: Flow) -> None:
+    world.submit(queue="b-unfinished")
+    world.cache.delete("queues")
+    world.submit(queue="c-in-redis")
+    world.run_due()
+    flow.change("a-set", QueueChange(paused=True))
+
+    assert [each.name for each in flow.settings()] == ["a-set", "b-unfinished", "c-in-redis"]
+    assert [each.paused for each in flow.settings()] == [True, False, False]
+
+
+def test_to_list_the_busy_queues_one_entry_of_each_is_read(
+    database: Database, conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn.execute(
+        """
+        INSERT INTO jobs (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, payload)
+        SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - n), 12, '0') || '-7000-8000-000000000000')::uuid,
+               'echo', 'q' || n % 3, 'QUEUED', 0, 3, 60, now(), '{}'
+          FROM generate_series(1, 10000) AS n
+        """
+    )
+    conn.execute("ANALYZE jobs")
+    plans: list[str] = []
+    fetch = database.fetch
+
+    def explaining(query: Any) -> Any:
+        rows = conn.execute(b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + query.encode()).fetchall()
+        plans.append("\n".join(line for (line,) in rows))
+        return fetch(query)
+
+    monkeypatch.setattr(database, "fetch", explaining)
+
+    assert QueueStore(database).busy() == ["q0", "q1", "q2"]
+    assert "Seq Scan on jobs" not in plans[0]
+    assert "Sort Key: jobs_" not in plans[0]
+    assert not [line for line in plans[0].splitlines() if "Scan" in line and "jobs_" in line and "rows=0" not in line
+                and "rows=1." not in line and "never executed" not in line]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"max_running":-1}',
+        '{"max_running":100001}',
+        '{"rate_limit":0}',
+        '{"rate_limit":1e7}',
+        '{"paused":null}',
+        '{"x":1}',
+    ],
+)
+def test_a_change_out_of_range_is_refused(body: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(body, type=QueueChange)
+
+
+def test_postgres_holds_the_ranges_too(database: Database, conn: psycopg.Connection[Any]) -> None:
+    for statement in (
+        "INSERT INTO queues (name, max_running) VALUES ('q', -1)",
+        "INSERT INTO queues (name, rate_limit) VALUES ('q', 'NaN')",
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            conn.execute(statement.encode())
+
+
+# What Redis loses
+
+
+def test_what_is_set_survives_the_loss_of_redis(world: World, flow: Flow, database: Database) -> None:
+    flow.change("default", QueueChange(paused=True))
+    world.submit()
+    world.cache.flushall()
+
+    a_maintenance(database, world.cache).run_once()
+
+    assert world.cache.zcard(READY) == 1
+    assert take(world).ids == {}
+
+
+def test_a_rebuild_brings_back_what_is_set_before_the_first_job(
+    world: World, flow: Flow, database: Database, conn: psycopg.Connection[Any]
+) -> None:
+    flow.change("default", QueueChange(paused=True))
+    copies: list[Any] = []
+
+    class Watching(JobStore):
+        def unfinished(self, *arguments: Any) -> list[Job]:
+            copies.append(world.cache.hget(COPY, "paused"))
+            return super().unfinished(*arguments)
+
+    world.cache.flushall()
+    a_maintenance(database, world.cache, store=Watching(database)).rebuild()
+
+    assert copies == [b"1"]
+
+
+@pytest.mark.parametrize("lost", [COPY, MARK])
+def test_a_key_that_is_lost_alone_lets_nothing_through_and_is_put_back(
+    world: World, flow: Flow, database: Database, lost: str
+) -> None:
+    maintenance = a_maintenance(database, world.cache)
+    maintenance.run_once()
+    flow.change("default", QueueChange(paused=True))
+    world.submit()
+
+    world.cache.delete(lost)
+
+    assert take(world).ids == {}
+    world.cache.delete("{chores}:turn")  # as if five seconds had gone by
+    maintenance.run_once()
+    assert world.cache.exists(COPY, MARK) == 2
+    assert take(world).ids == {}
+
+
+def test_where_what_is_set_is_lost_workers_look_again_soon(world: World, flow: Flow) -> None:
+    flow.change("default", QueueChange(max_running=9))
+    world.submit()
+    world.cache.delete(COPY)
+
+    assert take(world).next_due == timedelta(seconds=1)
+
+
+def test_a_copy_that_was_changed_by_hand_is_put_right(world: World, flow: Flow) -> None:
+    flow.change("default", QueueChange(rate_limit=3))
+    world.cache.hset(COPY, "rate", "1000")
+
+    assert [flow.restore(), flow.restore()] == [1, 0]
+
+    assert world.cache.hget(COPY, "rate") == b"3.0"
+
+
+def test_older_settings_never_replace_newer_ones(world: World, flow: Flow) -> None:
+    older = flow.change("default", QueueChange(paused=True))
+    flow.change("default", QueueChange(paused=False))
+
+    batch = Batch(world.cache)
+    Throttle(world.cache).put(older, batch)
+    batch.send()
+
+    assert world.cache.hget(COPY, "paused") == b"0"
+
+
+def test_a_change_is_kept_though_redis_is_away_and_told_later(world: World, database: Database) -> None:
+    gone = connect(f"redis://127.0.0.1:{free_port()}")
+    world.submit()
+
+    lonely = Flow(store=QueueStore(database), queues=Queues(gone), throttle=Throttle(gone), redis_link=RedisLink(gone))
+    assert lonely.change("default", QueueChange(paused=True)).paused
+    assert [each.name for each in lonely.settings()] == ["default"]
+
+    a_flow(database, world.cache).restore()
+    assert take(world).ids == {}
+
+
+# With workers
+
+
+@contextmanager
+def working(world: World, workers: int = 1, slots: int = 4) -> Iterator[None]:
+    """So many workers, until the block ends."""
+    hired = [world.worker(slots, f"w{n}") for n in range(workers)]
+    threads = [threading.Thread(target=worker.run, args=(Budget(), timedelta(seconds=10))) for worker in hired]
+    for thread in threads:
+        thread.start()
+    with ExitStack() as leaving:
+        for worker, thread in zip(hired, threads, strict=True):
+            leaving.callback(thread.join)
+            leaving.callback(worker.stop)
+        yield
+
+
+class Gauge:
+    """A job type whose handler waits, and how many of them run."""
+
+    def __init__(self, world: World) -> None:
+        self.open = threading.Event()
+        self.started_at: list[float] = []
+        self.most = 0
+        self._running = 0
+        self._changed = threading.Condition()
+
+        @job("gauge", into=world.registry)
+        def gauge(payload: Any, context: JobContext) -> None:
+            with self._changed:
+                self._running += 1
+                self.most = max(self.most, self._running)
+                self.started_at.append(time.monotonic())
+                self._changed.notify_all()
+            self.open.wait(10)
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def wait_for_started(self, number: int, timeout: float = 10) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.started_at) >= number, timeout)
+
+
+def wait_for_finished(world: World, conn: psycopg.Connection[Any], number: int) -> None:
+    ends_at = time.monotonic() + 10
+    while conn.execute("SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL").fetchone() != (number,):
+        assert time.monotonic() < ends_at
+
+
+def test_what_runs_in_a_queue_that_is_paused_ends_and_the_rest_starts_once_it_is_resumed(
+    world: World, flow: Flow, conn: psycopg.Connection[Any]
+) -> None:
+    """Takes a tenth of a second to see that nothing starts."""
+    gauge = Gauge(world)
+    with working(world):
+        running = world.submit("gauge")
+        assert gauge.wait_for_started(1)
+        flow.change("default", QueueChange(paused=True))
+        world.submit("gauge")
+        gauge.open.set()
+        wait_for_finished(world, conn, 1)
+        assert not gauge.wait_for_started(2, timeout=0.1)
+
+        resumed_at = time.monotonic()
+        flow.change("default", QueueChange(paused=False))
+        assert gauge.wait_for_started(2)
+        assert gauge.started_at[1] - resumed_at < 0.5  # without the bell it would be up to a second
+
+    assert world.store.get(running.id).status is JobStatus.COMPLETED
+
+
+def test_two_workers_together_keep_to_the_slots_also_when_leases_run_out(
+    world: World, flow: Flow, conn: psycopg.Connection[Any]
+) -> None:
+    flow.change("default", QueueChange(max_running=2))
+    gauge = Gauge(world)
+    killed = [world.submit() for _ in range(2)]
+    world.fetcher("killed").fetch(["default"], 2, FOREVER)
+    for _ in range(40):
+        world.submit("gauge")
+
+    with working(world, workers=2):
+        assert not gauge.wait_for_started(1, timeout=0.1)
+        conn.execute("UPDATE jobs SET lease_expires_at = now() - interval '1 second' WHERE status = 'RUNNING'")
+        world.cache.zadd(LEASED, {member(job): 1 for job in killed})
+        assert gauge.wait_for_started(2)
+        gauge.open.set()
+        wait_for_finished(world, conn, 42)
+
+    assert gauge.most == 2
+
+
+def test_two_workers_together_keep_to_the_rate(world: World, flow: Flow, conn: psycopg.Connection[Any]) -> None:
+    """Redis's clock decides, so this takes the half second that five tokens take."""
+    gauge = Gauge(world)
+    gauge.open.set()
+    for _ in range(15):
+        world.submit("gauge")
+    flow.change("default", QueueChange(rate_limit=10))
+
+    with working(world, workers=2):
+        wait_for_finished(world, conn, 15)
+
+    starts = sorted(gauge.started_at)
+    assert starts[-1] - starts[0] >= 0.45
