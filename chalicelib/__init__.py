@@ -8,6 +8,7 @@ Rules, pure:
     views          a job as clients see it
     findings       what doctor found
     events         what a watcher is told, and the frames it comes in
+    joblog         what a handler logs, and whose it is
     logs           one JSON object a line
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
@@ -28,6 +29,7 @@ Use cases:
     executor       run one attempt to its outcome
     children       child processes for isolated handlers
     announcer      tell watchers, when there are any
+    logbook        write down what handlers log
     slots          where handlers run: threads, an event loop
     hand           what a worker holds, and how much more to fetch
     fetcher        take and claim

@@ -30,6 +30,7 @@ from chalicelib.hand import Hand
 from chalicelib.handlers import registry
 from chalicelib.inspection import RedisInspection
 from chalicelib.leases import Keeper
+from chalicelib.logbook import Logbook
 from chalicelib.maintenance import Maintenance
 from chalicelib.queues import Queues
 from chalicelib.readiness import Readiness
@@ -40,6 +41,7 @@ from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
 from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.jobs import JobStore
+from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.stream import EventStream
@@ -64,6 +66,11 @@ def scheduler() -> Scheduler:
         workers=workers(),
         waker=waker(),
     )
+
+
+@lru_cache(maxsize=1)
+def job_logs() -> LogStore:
+    return LogStore(_database("api"))
 
 
 @lru_cache(maxsize=1)
@@ -163,12 +170,14 @@ def _worker(worker_id: str, hand: Hand, *, shows_life: bool) -> Worker:
             store=JobStore(_database("settle")),
             queues=queues,
             announcer=_announcer("settle"),
+            logbook=Logbook(LogStore(_database("settle"))),
             hand=hand,
         ),
         keeper=Keeper(
             attempts=AttemptStore(_database("keep")),
             queues=queues,
             announcer=_announcer("keep"),
+            logbook=Logbook(LogStore(_database("keep"))),
             hand=hand,
             show_life=(lambda: workers().show_life(worker_id)) if shows_life else (lambda: None),
             say_goodbye=(lambda: workers().say_goodbye(worker_id)) if shows_life else (lambda: None),

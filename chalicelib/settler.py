@@ -17,6 +17,7 @@ from chalicelib.attempt import Attempt
 from chalicelib.errors import QueueUnavailable, StoreUnavailable, Unstorable
 from chalicelib.hand import Hand
 from chalicelib.jobs import AttemptError, Cancelled, Completed, Failed, Job, JobStatus, Settlement
+from chalicelib.logbook import Logbook
 from chalicelib.queues import Queues
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.jobs import JobStore
@@ -44,6 +45,7 @@ class Settler:
         store: JobStore,
         queues: Queues,
         announcer: Announcer,
+        logbook: Logbook,
         hand: Hand,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -51,6 +53,7 @@ class Settler:
         self._store = store
         self._queues = queues
         self._announcer = announcer
+        self._logbook = logbook
         self._hand = hand
         self._pause = pause
         self._patient_until = math.inf
@@ -82,6 +85,7 @@ class Settler:
         return batch, False
 
     def _record(self, attempts: list[Attempt]) -> None:
+        self._logbook.close(attempts)  # first: whoever sees the outcome sees the lines
         try:
             self._complete([each for each in attempts if type(each.outcome) is Completed])
             self._settle(
@@ -89,6 +93,7 @@ class Settler:
             )
         except GivenUp:
             logger.error("outcomes given up: the jobs will run again", extra={"count": len(attempts)})
+        self._logbook.close(attempts)  # again, in case Postgres was away
         self._hand.drop(attempts)
 
     def _complete(self, attempts: list[Attempt]) -> None:

@@ -23,6 +23,7 @@ from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, Registry, job
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, NewJob
 from chalicelib.leases import Keeper
+from chalicelib.logbook import Logbook
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink, connect
 from chalicelib.scheduler import Scheduler, Submission
@@ -31,6 +32,7 @@ from chalicelib.settler import Settler
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
+from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.stream import EventStream
@@ -61,7 +63,7 @@ def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]
 
 @pytest.fixture
 def conn(shared_connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    shared_connection.execute("DELETE FROM jobs")
+    shared_connection.execute("DELETE FROM jobs; DELETE FROM job_logs")
     return shared_connection
 
 
@@ -157,6 +159,9 @@ class World:
     def new_announcer(self) -> Announcer:
         return Announcer(redis_link=self.link, stream=self.stream, store=self.new_store())
 
+    def new_logbook(self) -> Logbook:
+        return Logbook(LogStore(self._new_database()))
+
     def _new_database(self) -> Database:
         self._databases.append(Database(self._addresses.database_url, prepares=True))
         return self._databases[-1]
@@ -187,6 +192,7 @@ class World:
                 "store": self.new_store(),
                 "queues": self.queues,
                 "announcer": self.new_announcer(),
+                "logbook": self.new_logbook(),
                 "hand": hand,
                 **parts,
             }
@@ -197,6 +203,7 @@ class World:
             attempts=self.new_attempts(),
             queues=self.queues,
             announcer=self.new_announcer(),
+            logbook=self.new_logbook(),
             hand=hand,
             show_life=lambda: None,
             say_goodbye=lambda: None,
