@@ -5,6 +5,8 @@ Rules, pure:
     settings       the environment, read and checked once
     backoff        retry delays
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
+    histograms     durations in buckets, and percentiles of them
+    tallies        what a batch of ended attempts adds to the statistics
     views          a job as clients see it
     findings       what doctor found
     events         what a watcher is told, and the frames it comes in

@@ -37,6 +37,7 @@ class Attempt:
         "job",
         "lines",
         "outcome",
+        "ran",
         "reason",
         "settings",
         "stopped_at",
@@ -47,6 +48,7 @@ class Attempt:
         self.settings = settings
         self.held_since = held_since  # when its lease was asked for; this and the times below: time.monotonic()
         self.began_at = 0.0  # when its handler began; 0: it waits
+        self.ran: float | None = None  # seconds, once it has ended
         self.stopped_at = 0.0
         self.reason: StopReason | None = None  # once it is there, it decides the outcome
         self.interrupt: Callable[[Attempt], None] | None = None  # set while the handler runs: how to make it hear

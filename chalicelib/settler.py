@@ -88,9 +88,7 @@ class Settler:
         self._logbook.close(attempts)  # first: whoever sees the outcome sees the lines
         try:
             self._complete([each for each in attempts if type(each.outcome) is Completed])
-            self._settle(
-                [Settlement(each.job, each.outcome) for each in attempts if type(each.outcome) is not Completed]
-            )
+            self._settle([_settlement(each) for each in attempts if type(each.outcome) is not Completed])
         except GivenUp:
             logger.error("outcomes given up: the jobs will run again", extra={"count": len(attempts)})
         self._logbook.close(attempts)  # again, in case Postgres was away
@@ -102,17 +100,18 @@ class Settler:
             return
         jobs = [attempt.job for attempt in attempts]
         results = [attempt.outcome.result for attempt in attempts if isinstance(attempt.outcome, Completed)]
+        ran = [attempt.ran or 0.0 for attempt in attempts]
         try:
-            count = self._insist(lambda: self._attempts.complete(jobs, results))
+            count = self._insist(lambda: self._attempts.complete(jobs, results, ran))
         except Unstorable:
-            self._settle([Settlement(attempt.job, attempt.outcome) for attempt in attempts])
+            self._settle([_settlement(attempt) for attempt in attempts])
             return
         if count == len(jobs):
             batch = self._announcer.batch()
             self._queues.drop(jobs, batch)
             self._tell(lambda: self._announcer.send_claimed(batch, jobs))
         else:
-            self._look_after([Settlement(attempt.job, attempt.outcome) for attempt in attempts])
+            self._look_after([_settlement(attempt) for attempt in attempts])
 
     def _settle(self, settlements: list[Settlement]) -> None:
         """The long way, for everything else."""
@@ -135,7 +134,7 @@ class Settler:
         except Unstorable as error:
             if len(settlements) == 1:
                 failed = Failed(AttemptError(type="Unstorable", message=f"the result cannot be stored: {error}"))
-                return self._settled([Settlement(settlements[0].job, failed)])
+                return self._settled([Settlement(settlements[0].job, failed, settlements[0].ran)])
             middle = len(settlements) // 2
             return [*self._settled(settlements[:middle]), *self._settled(settlements[middle:])]
 
@@ -150,7 +149,11 @@ class Settler:
         self._queues.sync(rows.values(), batch)
         self._tell(lambda: self._announcer.send(batch, [*rows]))
         self._settle(
-            [Settlement(each.job, Cancelled()) for each in settlements if _must_end(each, rows.get(each.job.id))]
+            [
+                Settlement(each.job, Cancelled(), each.ran)
+                for each in settlements
+                if _must_end(each, rows.get(each.job.id))
+            ]
         )
         lost = [str(each.job.id) for each in settlements if _is_lost(each, rows.get(each.job.id))]
         if lost:
@@ -172,6 +175,10 @@ class Settler:
             tell()
         except (QueueUnavailable, StoreUnavailable) as error:
             logger.warning("settled, but nobody could be told", extra={"reason": str(error)})
+
+
+def _settlement(attempt: Attempt) -> Settlement:
+    return Settlement(attempt.job, attempt.outcome, attempt.ran)
 
 
 def _must_end(settlement: Settlement, row: Job | None) -> bool:

@@ -81,5 +81,9 @@ def first_id_at(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
+def made_at(job_id: UUID) -> datetime:
+    return datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC)
+
+
 def _name(table: str, day: date) -> str:
     return f"{table}_{day:%Y%m%d}"

@@ -63,7 +63,7 @@ def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]
 
 @pytest.fixture
 def conn(shared_connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    shared_connection.execute("DELETE FROM jobs; DELETE FROM job_logs")
+    shared_connection.execute("DELETE FROM jobs; DELETE FROM job_logs; DELETE FROM job_stats")
     return shared_connection
 
 

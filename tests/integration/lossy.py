@@ -39,8 +39,8 @@ class HardOfHearing(AttemptStore):
         self.asked = ids
         return self._heard(super().claim(ids, worker_id, lease, fits))
 
-    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes]) -> int:
-        return self._heard(super().complete(jobs, results))
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> int:
+        return self._heard(super().complete(jobs, results, ran))
 
     def settle(self, settlements: Sequence[Settlement]) -> list[Job]:
         return self._heard(super().settle(settlements))
