@@ -18,6 +18,7 @@ from chalicelib.jobs import Job, JobStatus, NewJob
 from chalicelib.store.arrays import floats, ints, jsons, texts, uuids
 from chalicelib.store.database import Database, Row
 from chalicelib.store.rows import INLINE, JOB, as_jobs, bounded
+from chalicelib.store.tallies import COUNTED
 
 REVIVED_ATTEMPTS = 3  # what a job gets that is put back by hand: as many as a job type allows unless it says otherwise
 
@@ -103,6 +104,7 @@ class JobStore:
         return as_jobs(
             self._database.fetch(
                 """
+                WITH moved AS (
                 UPDATE jobs AS job
                    SET status = CASE status WHEN 'RUNNING' THEN 'RUNNING' ELSE 'CANCELLED' END, version = version + 1,
                        cancel_requested_at = now(), finished_at = CASE status WHEN 'RUNNING' THEN NULL ELSE now() END
@@ -110,7 +112,9 @@ class JobStore:
                    AND (status IN ('BLOCKED', 'QUEUED') OR status = 'RUNNING' AND cancel_requested_at IS NULL)
                 RETURNING """
                 + JOB
-                + ", job.payload, job.result, job.errors",
+                + ", job.payload, job.result, job.errors)"
+                + COUNTED
+                + " SELECT * FROM moved",
                 bounded(ids),
             )
         )

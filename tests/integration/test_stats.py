@@ -136,6 +136,20 @@ def test_jobs_that_end_without_an_attempt_are_counted(
     assert (total["failed"], total["cancelled"], total["wait_counts"]) == (1, 1, [])
 
 
+def test_a_cancelled_job_that_never_ran_is_counted_and_one_that_runs_not_yet(
+    store: JobStore, attempts: AttemptStore, stats: StatsStore
+) -> None:
+    waiting, running = insert(store), insert(store)
+    (claimed,) = claim(attempts, running.id)
+
+    store.cancel([waiting.id, running.id])
+    store.cancel([waiting.id, running.id])
+    assert only(stats.totals())["cancelled"] == 1
+    attempts.settle([Settlement(claimed, Cancelled())])
+
+    assert only(stats.totals())["cancelled"] == 2
+
+
 def a_minute(conn: psycopg.Connection[Any], ago: timedelta, **columns: Any) -> None:
     values = {"queue": "default", "job_type": "echo", "completed": 1, "failed": 0, "shard": 0, "runs": [1.0], **columns}
     values["runs"] = counted(values["runs"])
