@@ -20,6 +20,7 @@ Adapters, one outside service each:
     connections    Redis: who watches what
     stream         Redis: the event stream, and who reads it
     chores         Redis: whose turn maintenance is, and how far it got
+    snapshots      Redis: answers that are dear to compute
     gateway        send to one WebSocket connection
     waker          start the worker function
     inspection     Redis: doctor's questions, across all of these

@@ -31,9 +31,9 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 def of_completed(jobs: Sequence[ClaimedJob], ran: Sequence[float]) -> list[Tally]:
     """ran: seconds, by job; empty when nobody knows."""
-    kinds = {(job.queue, job.job_type) for job in jobs}
-    if len(kinds) == 1:
-        ((queue, job_type),) = kinds
+    queues, job_types = {job.queue for job in jobs}, {job.job_type for job in jobs}
+    if len(queues) == len(job_types) == 1:
+        (queue,), (job_type,) = queues, job_types
         return [_tally(queue, job_type, {"completed": len(jobs)}, [job.waited for job in jobs], ran)]
     return of_settled([Settlement(job, _COMPLETED, ran[n] if ran else None) for n, job in enumerate(jobs)])
 
