@@ -16,7 +16,7 @@ Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
     store/         Postgres, one module a noun: database, jobs, attempts, partitions, migrations, inspection, and how rows travel
     queues         Redis: when to look at which job
-    workers        Redis: who is alive, and the bell
+    workers        Redis: who is alive and does what, and the bell
     connections    Redis: who watches what
     stream         Redis: the event stream, and who reads it
     chores         Redis: whose turn maintenance is, and how far it got
@@ -38,6 +38,7 @@ Use cases:
     fetcher        take and claim
     settler        record outcomes
     leases         renew leases, record progress, show life
+    presence       tell that this worker is there
     timekeeper     stop what runs too long
     threads        helper threads that must not die unnoticed
     worker         take, claim, run, settle, until told to stop

@@ -32,6 +32,7 @@ from chalicelib.inspection import RedisInspection
 from chalicelib.leases import Keeper
 from chalicelib.logbook import Logbook
 from chalicelib.maintenance import Maintenance
+from chalicelib.presence import Presence
 from chalicelib.queues import Queues
 from chalicelib.readiness import Readiness
 from chalicelib.scheduler import Scheduler
@@ -47,7 +48,7 @@ from chalicelib.store.partitions import PartitionStore
 from chalicelib.stream import EventStream
 from chalicelib.waker import Waker
 from chalicelib.worker import Worker
-from chalicelib.workers import Workers
+from chalicelib.workers import Form, Workers
 
 
 @lru_cache(maxsize=1)
@@ -130,7 +131,7 @@ def engine(slots: int, *, shows_life: bool) -> Engine:
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{random.randbytes(3).hex()}"
     client = _redis()
     return Engine(
-        worker=_worker(worker_id, Hand(slots), shows_life=shows_life),
+        worker=_worker(worker_id, Hand(slots), "container" if shows_life else "lambda"),
         broadcaster=Broadcaster(
             name=worker_id, stream=EventStream(client), connections=connections(), gateway=gateway()
         ),
@@ -149,8 +150,11 @@ def maintenance() -> Maintenance:
     )
 
 
-def _worker(worker_id: str, hand: Hand, *, shows_life: bool) -> Worker:
+def _worker(worker_id: str, hand: Hand, form: Form) -> Worker:
     queues = Queues(_redis())
+    presence = Presence(
+        workers=workers(), hand=hand, worker_id=worker_id, form=form, host=socket.gethostname(), pid=os.getpid()
+    )
     return Worker(
         worker_id=worker_id,
         settings=settings(),
@@ -179,8 +183,8 @@ def _worker(worker_id: str, hand: Hand, *, shows_life: bool) -> Worker:
             announcer=_announcer("keep"),
             logbook=Logbook(LogStore(_database("keep"))),
             hand=hand,
-            show_life=(lambda: workers().show_life(worker_id)) if shows_life else (lambda: None),
-            say_goodbye=(lambda: workers().say_goodbye(worker_id)) if shows_life else (lambda: None),
+            show_life=presence.show,
+            say_goodbye=presence.leave,
         ),
         hand=hand,
     )

@@ -8,6 +8,8 @@ import msgspec
 
 from chalicelib.errors import MissingSettings
 
+VERSION = "0.1.0"  # as in pyproject.toml, which no package holds
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between a laptop, a stage and a test."""
