@@ -12,6 +12,9 @@ Rules, pure:
     events         what a watcher is told, and the frames it comes in
     joblog         what a handler logs, and whose it is
     logs           one JSON object a line
+    figures        what the statistics say
+    metrics        the same as Prometheus reads it
+    emf            a worker run as CloudWatch metrics
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
     store/         Postgres, one module a noun: database, jobs, attempts, partitions, migrations, inspection, and how rows travel
@@ -27,6 +30,7 @@ Adapters, one outside service each:
 Use cases:
     handlers/      the registry, and one module per family of job types
     scheduler      submit, get, list, cancel, revive
+    statistics     how the whole system does
     readiness      whether jobs can be taken now
     attempt        one attempt in a worker's hands, and how it is stopped
     executor       run one attempt to its outcome

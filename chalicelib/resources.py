@@ -38,13 +38,17 @@ from chalicelib.readiness import Readiness
 from chalicelib.scheduler import Scheduler
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
+from chalicelib.snapshots import Snapshots
+from chalicelib.statistics import Statistics
 from chalicelib.store.attempts import AttemptStore
+from chalicelib.store.counts import CountStore
 from chalicelib.store.database import Database
 from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
+from chalicelib.store.stats import StatsStore
 from chalicelib.stream import EventStream
 from chalicelib.waker import Waker
 from chalicelib.worker import Worker
@@ -72,6 +76,18 @@ def scheduler() -> Scheduler:
 @lru_cache(maxsize=1)
 def job_logs() -> LogStore:
     return LogStore(_database("api"))
+
+
+@lru_cache(maxsize=1)
+def statistics() -> Statistics:
+    return Statistics(
+        stats=StatsStore(_database("api")),
+        counts=CountStore(_database("api")),
+        snapshots=Snapshots(_redis()),
+        queues=Queues(_redis()),
+        workers=workers(),
+        connections=connections(),
+    )
 
 
 @lru_cache(maxsize=1)

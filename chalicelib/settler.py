@@ -57,6 +57,8 @@ class Settler:
         self._hand = hand
         self._pause = pause
         self._patient_until = math.inf
+        self.completed = 0  # jobs, so far
+        self.failed = 0
         self._ended: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self.put = self._ended.put  # an attempt that has its outcome
 
@@ -106,6 +108,7 @@ class Settler:
         except Unstorable:
             self._settle([_settlement(attempt) for attempt in attempts])
             return
+        self.completed += count
         if count == len(jobs):
             batch = self._announcer.batch()
             self._queues.drop(jobs, batch)
@@ -118,6 +121,8 @@ class Settler:
         if not settlements:
             return
         settled = self._settled(settlements)
+        self.completed += sum(job.status is JobStatus.COMPLETED for job in settled)
+        self.failed += sum(job.status is JobStatus.FAILED for job in settled)
         batch = self._announcer.batch()
         self._queues.sync(settled, batch)
         self._tell(lambda: self._announcer.send(batch, [job.id for job in settled]))

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 SHORTEST = timedelta(seconds=1)
 TIMES = 10
-KEPT = timedelta(hours=1)  # what is no longer fresh, for those who ask while somebody computes
+KEPT = timedelta(minutes=1)  # how much longer than fresh, for those who ask while somebody computes
 PATIENCE = timedelta(seconds=30)  # with who computes: after that, it is taken to be dead
 LOOK_SECONDS = 0.05  # between looks while there is no answer at all
 LOOKS = 100
@@ -92,7 +92,7 @@ class Snapshots:
         try:
             with reaching_redis(), self._redis.pipeline(transaction=False) as commands:
                 if encoded:
-                    commands.set(_value(name), encoded, px=max(KEPT, fresh_for))
+                    commands.set(_value(name), encoded, px=fresh_for + KEPT)
                     commands.set(_freshness(name), 1, px=max(SHORTEST, fresh_for))
                 commands.delete(_turn(name))
                 commands.execute()

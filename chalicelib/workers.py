@@ -19,6 +19,7 @@ SIGN_OF_LIFE = timedelta(seconds=3)  # a killed worker is taken to be alive this
 KEPT = timedelta(minutes=5)  # so that a killed worker can still be seen
 
 Form = Literal["container", "lambda"]
+FORMS: tuple[Form, ...] = ("container", "lambda")
 
 
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,14 +60,14 @@ class Workers:
                 _REPORT, 2, _SEEN, _REPORTS, report.id, msgspec.json.encode(report), int(KEPT.total_seconds() * 1000)
             )
 
-    def all(self) -> list[WorkerReport]:
-        """Those that reported in the last five minutes and did not say goodbye, oldest first."""
+    def all(self, seen_within: timedelta = KEPT) -> list[WorkerReport]:
+        """Those that reported lately and did not say goodbye, oldest first."""
         with reaching_redis(), self._redis.pipeline() as commands:
             commands.time()
             commands.zrange(_SEEN, 0, -1, withscores=True)
             commands.hgetall(_REPORTS)
             (seconds, _), seen, reports = commands.execute()
-        living = {each: score / 1000 for each, score in seen if score / 1000 > seconds - KEPT.total_seconds()}
+        living = {each: score / 1000 for each, score in seen if score / 1000 > seconds - seen_within.total_seconds()}
         found = [_seen(reports[each], at) for each, at in living.items() if each in reports]
         return sorted(found, key=lambda report: report.started_at)
 

@@ -6,21 +6,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import msgspec
-
+from chalicelib.figures import Depth
 from chalicelib.jobs import JobStatus, status_label
 from chalicelib.store.database import Database
 from chalicelib.store.partitions import first_id_at, made_at
 
 NEWEST = 20_000  # rows that are enough to know a rate
 SPAN = timedelta(seconds=60)
-
-
-class Depth(msgspec.Struct, frozen=True):
-    """One queue's unfinished jobs, by their status as clients see it. oldest_age_seconds: of those that are due and wait."""
-
-    counts: dict[str, int]
-    oldest_age_seconds: float | None
 
 
 class CountStore:

@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import LiteralString
 
-import msgspec
-
+from chalicelib.figures import MinuteStats, Total
 from chalicelib.histograms import percentile
 from chalicelib.store.database import Database, Row
 from chalicelib.store.tallies import ADDED, INTO
 
 _SUMS: LiteralString = """sum(completed)::bigint, sum(failed)::bigint, sum(retried)::bigint, sum(cancelled)::bigint,
                    sum(wait_seconds), sum(run_seconds), sum_counts(wait_counts), sum_counts(run_counts)"""
-
-
-class MinuteStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts that ended in one minute. Times in seconds (``histograms.percentile`` has their error); None: there are none."""
-
-    minute: datetime
-    completed: int
-    failed: int
-    retried: int
-    cancelled: int
-    wait_p50: float | None
-    wait_p95: float | None
-    wait_p99: float | None
-    run_p50: float | None
-    run_p95: float | None
-    run_p99: float | None
-
-
-class Total(msgspec.Struct, frozen=True):
-    """Of one queue and job type, ever."""
-
-    queue: str
-    job_type: str
-    completed: int
-    failed: int
-    retried: int
-    cancelled: int
-    wait_seconds: float
-    run_seconds: float
-    wait_counts: list[int]
-    run_counts: list[int]
 
 
 class StatsStore:

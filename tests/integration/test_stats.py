@@ -8,6 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
+from chalicelib.figures import Total
 from chalicelib.histograms import counted, percentile
 from chalicelib.jobs import (
     LEASE,
@@ -29,7 +30,7 @@ from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.migrations import DIRECTORY
 from chalicelib.store.partitions import first_id_at
-from chalicelib.store.stats import StatsStore, Total
+from chalicelib.store.stats import StatsStore
 from tests.integration.conftest import World, a_job, claim, insert
 
 BOOM = AttemptError(type="ValueError", message="boom")
