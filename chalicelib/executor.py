@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import random
 import traceback
@@ -110,14 +109,14 @@ class Executor:
 
 
 def _called(job_type: JobType, attempt: Attempt) -> object:
-    """In a context of its own: that ends with the call, even where AttemptStopped strikes on the way out."""
-    return contextvars.copy_context().run(_heard, job_type, attempt)
-
-
-def _heard(job_type: JobType, attempt: Attempt) -> object:
+    payload = job_type.decode(attempt.job.payload)
     listener.set(attempt.note)
-    result = job_type.run(job_type.decode(attempt.job.payload), attempt)
-    return asyncio.run(result) if job_type.is_async else result
+    try:
+        result = job_type.run(payload, attempt)
+        return asyncio.run(result) if job_type.is_async else result
+    finally:
+        # Not a reset to what was before: where AttemptStopped struck just here, that would be an attempt of the past.
+        listener.set(None)
 
 
 async def _awaited(job_type: JobType, attempt: Attempt) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from chalicelib.attempt import Attempt
 from chalicelib.errors import StoreUnavailable, Unstorable
@@ -35,13 +35,12 @@ class Logbook:
             for line in chunk:
                 logs[line.raw_id, line.attempt].written([line.number])
 
-    def close(self, attempts: Iterable[Attempt]) -> None:
+    def close(self, attempts: Sequence[Attempt]) -> None:
         """They are over: their last lines."""
-        ended = [attempt for attempt in attempts if attempt.lines is not None]
-        for attempt in ended:
+        for attempt in attempts:
             if attempt.lines is not None:
                 attempt.lines.close()
-        self.write(ended)
+        self.write(attempts)
 
 
 def _chunks(lines: list[NumberedLine]) -> Iterator[list[NumberedLine]]:

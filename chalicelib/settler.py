@@ -87,13 +87,14 @@ class Settler:
         return batch, False
 
     def _record(self, attempts: list[Attempt]) -> None:
-        self._logbook.close(attempts)  # first: whoever sees the outcome sees the lines
+        logged = [attempt for attempt in attempts if attempt.lines is not None]
+        self._logbook.close(logged)  # first: whoever sees the outcome sees the lines
         try:
             self._complete([each for each in attempts if type(each.outcome) is Completed])
             self._settle([_settlement(each) for each in attempts if type(each.outcome) is not Completed])
         except GivenUp:
             logger.error("outcomes given up: the jobs will run again", extra={"count": len(attempts)})
-        self._logbook.close(attempts)  # again, in case Postgres was away
+        self._logbook.close(logged)  # again, in case Postgres was away
         self._hand.drop(attempts)
 
     def _complete(self, attempts: list[Attempt]) -> None:

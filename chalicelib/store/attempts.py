@@ -114,7 +114,7 @@ class AttemptStore:
         """End what no worker may claim any more: its last allowed worker vanished too, or it vanished with a cancelled job."""
         rows = self._database.fetch(
             """
-            WITH moved AS (
+            WITH changed AS (
             UPDATE jobs AS job
                SET status = CASE WHEN cancel_requested_at IS NULL THEN 'FAILED' ELSE 'CANCELLED' END,
                    version = version + 1, finished_at = now(), lease_expires_at = NULL,
@@ -128,7 +128,7 @@ class AttemptStore:
                     OR status = 'QUEUED' AND cancel_requested_at IS NOT NULL)
             RETURNING job.id, job.queue, job.job_type, job.status)"""
             + COUNTED
-            + " SELECT id FROM moved",
+            + " SELECT id FROM changed",
             {
                 **bounded(ids),
                 "max_crashes": MAX_CRASHES,
@@ -168,10 +168,10 @@ class AttemptStore:
             },
         )
         if ids:
+            ours = set(ids)
             seconds: Sequence[float | None] = ran or [None] * len(jobs)
-            self._count(
-                [Settlement(job, Completed(b""), s) for job, s in zip(jobs, seconds, strict=True) if job.raw_id in ids]
-            )
+            ended = [Settlement(job, Completed(b""), each) for job, each in zip(jobs, seconds, strict=True)]
+            self._count([each for each in ended if each.job.raw_id in ours])
         return int(count)
 
     def settle(self, settlements: Sequence[Settlement]) -> list[Job]:
@@ -179,7 +179,7 @@ class AttemptStore:
         settled = as_jobs(
             self._database.fetch(
                 """
-                WITH moved AS (
+                WITH changed AS (
                 UPDATE jobs AS job
                    SET status = held.status, version = version + 1, result = held.result, lease_expires_at = NULL,
                        finished_at = CASE held.status WHEN 'QUEUED' THEN NULL ELSE now() END,
@@ -205,9 +205,9 @@ class AttemptStore:
                 + JOB
                 + ", NULL, NULL, NULL), counted AS ("
                 + TALLIES
-                + " WHERE (SELECT count(*) FROM moved) = %(count)s"
+                + " WHERE (SELECT count(*) FROM changed) = %(count)s"
                 + ADDED
-                + ") SELECT * FROM moved",
+                + ") SELECT * FROM changed",
                 {
                     **_held([each.job for each in settlements]),
                     **columns(settlements),

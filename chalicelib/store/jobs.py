@@ -104,7 +104,7 @@ class JobStore:
         return as_jobs(
             self._database.fetch(
                 """
-                WITH moved AS (
+                WITH changed AS (
                 UPDATE jobs AS job
                    SET status = CASE status WHEN 'RUNNING' THEN 'RUNNING' ELSE 'CANCELLED' END, version = version + 1,
                        cancel_requested_at = now(), finished_at = CASE status WHEN 'RUNNING' THEN NULL ELSE now() END
@@ -114,7 +114,7 @@ class JobStore:
                 + JOB
                 + ", job.payload, job.result, job.errors)"
                 + COUNTED
-                + " SELECT * FROM moved",
+                + " SELECT * FROM changed",
                 bounded(ids),
             )
         )

@@ -38,7 +38,7 @@ TALLIES: LiteralString = (
 """
 )
 
-# Follows ``WITH moved AS (UPDATE jobs … RETURNING job.id, job.queue, job.job_type, job.status, …)``: counts those that this
+# Follows ``WITH changed AS (UPDATE jobs … RETURNING job.id, job.queue, job.job_type, job.status, …)``: counts those that this
 # statement ended without an attempt.
 COUNTED: LiteralString = (
     """, counted AS ("""
@@ -46,7 +46,7 @@ COUNTED: LiteralString = (
     + """
             SELECT date_trunc('minute', now()), queue, job_type, floor(random() * 16)::smallint, 0,
                    count(*) FILTER (WHERE status = 'FAILED'), 0, count(*) FILTER (WHERE status = 'CANCELLED'), 0, 0, '{}', '{}'
-              FROM moved
+              FROM changed
              WHERE status IN ('FAILED', 'CANCELLED')
              GROUP BY queue, job_type
              ORDER BY queue, job_type
