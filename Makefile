@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 LOCAL := $(BIN)/python -m infra.local
 NODE = eval "$$($(BIN)/python -m infra.local.node)"
 LOCAL_NEEDS := infra/local/requirements.txt requirements.txt
-export STACK_DIR PORT AWS_PORT PG_PORT REDIS_PORT
+export STACK_DIR PORT AWS_PORT PG_PORT REDIS_PORT API_AUTH
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -7,6 +7,9 @@ Rules, pure:
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
     histograms     durations in buckets, and percentiles of them
     tallies        what a batch of ended attempts adds to the statistics
+    callers        who calls, with which role, and what the audit keeps of it
+    keys           API keys
+    decoding       JSON from clients, read strictly
     views          a job as clients see it
     findings       what doctor found
     events         what a watcher is told, and the frames it comes in
@@ -17,11 +20,14 @@ Rules, pure:
     emf            a worker run as CloudWatch metrics
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
-    store/         Postgres, one module a noun: database, jobs, attempts, partitions, migrations, inspection, and how rows travel
+    store/         Postgres, one module a noun: database, jobs, lists, attempts, keys, audit, partitions,
+                   migrations, inspection, and how rows travel
     queues         Redis: when to look at which job
     workers        Redis: who is alive and does what, and the bell
     connections    Redis: who watches what
     stream         Redis: the event stream, and who reads it
+    tickets        Redis: tickets for one WebSocket connect each
+    rates          Redis: how often each key called
     chores         Redis: whose turn maintenance is, and how far it got
     snapshots      Redis: answers that are dear to compute
     gateway        send to one WebSocket connection
@@ -29,8 +35,14 @@ Adapters, one outside service each:
     inspection     Redis: doctor's questions, across all of these
 Use cases:
     handlers/      the registry, and one module per family of job types
-    scheduler      submit, get, list, cancel, revive
     statistics     how the whole system does
+    submissions    what a client asks for, checked
+    scheduler      submit, get, cancel, revive, copy
+    forms          what callers send: queries, headers, bodies
+    bulk           cancel and revive by filter
+    gatekeeper     who may do what, and how often
+    keyring        make and revoke keys
+    patience       long polls
     readiness      whether jobs can be taken now
     attempt        one attempt in a worker's hands, and how it is stopped
     executor       run one attempt to its outcome
@@ -54,7 +66,11 @@ Use cases:
     engine         a worker with broadcaster and maintenance beside it
     processes      several workers side by side
 Edges:
-    wire           JSON in, JSON out, errors to problem details
+    answers        what the API answers beside jobs
+    wire           JSON out, errors to problem details
+    pages          lists as pages, jobs that are waited for
+    routes         the table of routes
+    openapi        the API's description, from that table (examples, and the page to read it on: reference)
     child          python -m chalicelib.child
     resources      the only place clients are made and joined
     cli            python -m chalicelib.cli

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import redis
 
+from chalicelib.callers import ANYONE, Caller, Role
 from chalicelib.events import Subscription
 from chalicelib.redis_link import CONNECTIONS, reaching_redis
 
@@ -26,6 +27,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     api_id: str
     stage: str
     connected_at: int
+    caller_id: str = ""
+    role: Role = Role.VIEWER
     subscription: Subscription = Subscription()
 
 
@@ -35,10 +38,19 @@ class Connections:
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
 
-    def add(self, connection_id: str, api_id: str, stage: str) -> None:
+    def add(self, connection_id: str, api_id: str, stage: str, caller: Caller = ANYONE) -> None:
         with reaching_redis():
             seconds, _ = self._redis.time()
-        self._save(Connection(id=connection_id, api_id=api_id, stage=stage, connected_at=seconds))
+        self._save(
+            Connection(
+                id=connection_id,
+                api_id=api_id,
+                stage=stage,
+                connected_at=seconds,
+                caller_id=caller.id,
+                role=caller.role,
+            )
+        )
 
     def subscribe(self, connection: Connection, subscription: Subscription) -> None:
         self._save(msgspec.structs.replace(connection, subscription=subscription))

@@ -2,12 +2,18 @@
 
 SchedulerError
 ├─ InvalidInput          the caller sent a value we cannot accept
+│  ├─ InvalidBatch       some of many jobs cannot be accepted
 │  ├─ InvalidPayload     the payload does not fit its job type
 │  ├─ UnknownJobType     no handler is registered for this job_type
 │  └─ Unstorable         Postgres cannot hold the value
 ├─ MalformedJson         the body is not JSON
 ├─ TooLarge              the caller sent more than we keep
 ├─ JobNotFound           no job has this id
+├─ KeyNotFound           no API key has this id
+├─ Unauthenticated       no key, or none that opens anything
+├─ Forbidden             the key's role does not include this
+├─ RateLimited           the key was used too often
+├─ IdempotencyConflict   another body came with this Idempotency-Key
 ├─ IllegalMove           the job's status does not allow this move
 ├─ ConnectionGone        the WebSocket client has left
 ├─ GatewayUnavailable    a frame could not be sent in time
@@ -15,6 +21,7 @@ SchedulerError
 ├─ QueueUnavailable      Redis cannot be reached now
 ├─ WorkerUnreachable     the worker function could not be invoked
 ├─ MissingSettings       the environment lacks what we need to start
+├─ UnsafeSettings        the environment asks for what this stage must not do
 ├─ GiveUp                a handler says: no further attempt will help
 ├─ RetryLater            a handler says: not now, and nobody's fault
 ├─ TimedOut              an attempt ran longer than its job may
@@ -48,6 +55,26 @@ class InvalidInput(SchedulerError):
         super().__init__(detail)
         self.detail = detail
         self.path = path
+
+    @property
+    def faults(self) -> Sequence[tuple[str, str]]:
+        """Path and detail of everything that is wrong."""
+        return [(self.path, self.detail)]
+
+
+class InvalidBatch(InvalidInput):
+    """Faults of several jobs; the first hundred are told."""
+
+    code = "invalid_batch"
+    MOST = 100
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__(f"{len(faults):,} faults; nothing was submitted", "$.jobs")
+        self._faults = faults[: self.MOST]
+
+    @property
+    def faults(self) -> Sequence[tuple[str, str]]:
+        return self._faults
 
 
 class InvalidPayload(InvalidInput):
@@ -100,6 +127,49 @@ class JobNotFound(SchedulerError):
         super().__init__(f"no job {job_id}")
 
 
+class KeyNotFound(SchedulerError):
+    """No API key has this id."""
+
+    code = "key_not_found"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"no API key {key_id!r}")
+
+
+class Unauthenticated(SchedulerError):
+    """Nobody is told whether a key is unknown, revoked or expired."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(SchedulerError):
+    """The key is good, and not for this."""
+
+    code = "forbidden"
+
+    def __init__(self, needed: str, has: str) -> None:
+        super().__init__(f"this takes the role {needed}; the key has the role {has}")
+
+
+class RateLimited(SchedulerError):
+    """after: when the next call will be taken."""
+
+    code = "rate_limited"
+
+    def __init__(self, after: timedelta) -> None:
+        super().__init__("this key was used too often: slow down")
+        self.after = after
+
+
+class IdempotencyConflict(SchedulerError):
+    """The key stands for another submit, for 24 hours."""
+
+    code = "idempotency_conflict"
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key came with another body before: use a new key for a new submit")
+
+
 class IllegalMove(SchedulerError):
     """The job exists, but is not in a status that this move may start from."""
 
@@ -149,6 +219,12 @@ class MissingSettings(SchedulerError):
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(f"set {', '.join(names)}")
+
+
+class UnsafeSettings(SchedulerError):
+    """What would leave a deployment open."""
+
+    code = "unsafe_settings"
 
 
 class GiveUp(SchedulerError):

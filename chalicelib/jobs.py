@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -200,6 +200,8 @@ def storable_text(text: str) -> str:
 
 
 StatusLabel = Literal["SCHEDULED", "RETRYING"]
+Label = Literal["BLOCKED", "SCHEDULED", "QUEUED", "RETRYING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+LABELS = get_args(Label)  # every status that clients see
 
 
 def status_label(status: JobStatus, attempt: int, *, waits: bool) -> JobStatus | StatusLabel:

@@ -17,6 +17,7 @@ from botocore.config import Config
 from chalicelib import redis_link
 from chalicelib.announcer import Announcer
 from chalicelib.broadcaster import Broadcaster
+from chalicelib.bulk import Bulk
 from chalicelib.children import Children
 from chalicelib.chores import Chores
 from chalicelib.connections import Connections
@@ -24,32 +25,39 @@ from chalicelib.doctor import Doctor
 from chalicelib.engine import Engine
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
+from chalicelib.gatekeeper import Gatekeeper
 from chalicelib.gateway import WAIT as GATEWAY_WAIT
 from chalicelib.gateway import Gateway
 from chalicelib.hand import Hand
 from chalicelib.handlers import registry
 from chalicelib.inspection import RedisInspection
+from chalicelib.keyring import Keyring
 from chalicelib.leases import Keeper
 from chalicelib.logbook import Logbook
 from chalicelib.maintenance import Maintenance
 from chalicelib.presence import Presence
 from chalicelib.queues import Queues
+from chalicelib.rates import Rates
 from chalicelib.readiness import Readiness
 from chalicelib.scheduler import Scheduler
-from chalicelib.settings import Settings
+from chalicelib.settings import LOCAL_STAGE, Settings
 from chalicelib.settler import Settler
 from chalicelib.snapshots import Snapshots
 from chalicelib.statistics import Statistics
 from chalicelib.store.attempts import AttemptStore
+from chalicelib.store.audit import AuditStore
 from chalicelib.store.counts import CountStore
 from chalicelib.store.database import Database
 from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.jobs import JobStore
+from chalicelib.store.keys import KeyStore
+from chalicelib.store.lists import JobLists
 from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.stream import EventStream
+from chalicelib.tickets import Tickets
 from chalicelib.waker import Waker
 from chalicelib.worker import Worker
 from chalicelib.workers import Form, Workers
@@ -88,6 +96,42 @@ def statistics() -> Statistics:
         workers=workers(),
         connections=connections(),
     )
+
+
+@lru_cache(maxsize=1)
+def lists() -> JobLists:
+    return JobLists(_database("api"))
+
+
+@lru_cache(maxsize=1)
+def bulk() -> Bulk:
+    return Bulk(lists=lists(), audit=audit(), scheduler=scheduler())
+
+
+@lru_cache(maxsize=1)
+def audit() -> AuditStore:
+    return AuditStore(_database("api"))
+
+
+@lru_cache(maxsize=1)
+def keyring() -> Keyring:
+    return Keyring(store=KeyStore(_database("api")), connections=connections(), gateway=gateway())
+
+
+@lru_cache(maxsize=1)
+def gatekeeper() -> Gatekeeper:
+    return Gatekeeper(
+        keys=KeyStore(_database("api")),
+        rates=Rates(_redis()),
+        tickets=Tickets(_redis()),
+        is_on=settings().auth_is_on,
+        a_minute=settings().requests_a_minute,
+    )
+
+
+def dashboard_origin() -> str | None:
+    """Of a dashboard that is served from elsewhere. Read at deploy time too, when the API's preflight answers are made."""
+    return "*" if os.environ.get("STAGE") == LOCAL_STAGE else os.environ.get("DASHBOARD_ORIGIN")
 
 
 @lru_cache(maxsize=1)

@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from uuid_utils.compat import uuid7
 
 from chalicelib.announcer import Announcer
-from chalicelib.backoff import Backoff
-from chalicelib.errors import IllegalMove, InvalidInput, QueueUnavailable, TooLarge, WorkerUnreachable
+from chalicelib.callers import Deed
+from chalicelib.errors import (
+    IdempotencyConflict,
+    IllegalMove,
+    QueueUnavailable,
+    WorkerUnreachable,
+)
 from chalicelib.handlers.registry import Registry
-from chalicelib.jobs import DEFAULT_QUEUE, Job, JobStatus, NewJob
+from chalicelib.jobs import Job, JobStatus, NewJob
 from chalicelib.queues import Queues
 from chalicelib.redis_link import Batch
-from chalicelib.store.jobs import JobFilter, JobStore
+from chalicelib.store.jobs import JobStore, Once
+from chalicelib.submissions import Submission, new_job, new_jobs
 from chalicelib.waker import Waker
 from chalicelib.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-PAYLOAD_BYTES = 256 * 1024
-TAG_BYTES = 4 * 1024  # all of a job's
-
-
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
-Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 UNKNOWN = -1  # how many workers live, when Redis is away
-LONGEST_DELAY = 366 * 24 * 3600
-LONGEST_RUN = 24 * 3600
-
-
-class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a client asks for. None: the job type's own default. run_at wins over delay_seconds."""
-
-    job_type: str
-    payload: msgspec.Raw = msgspec.Raw(b"null")
-    queue: Name = DEFAULT_QUEUE
-    priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] = 0
-    run_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DELAY)] = 0
-    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
-    timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_RUN)] | None = None
-    tags: Annotated[list[Tag], msgspec.Meta(max_length=50)] = []
-    backoff: Backoff | None = None
 
 
 class Scheduler:
@@ -71,41 +52,88 @@ class Scheduler:
         self._workers = workers
         self._waker = waker
 
-    def submit(self, submissions: Sequence[Submission]) -> list[Job]:
+    def submit(self, submissions: Sequence[Submission], deed: Deed | None = None) -> list[Job]:
         """Persist, then enqueue. Raises InvalidInput, TooLarge or StoreUnavailable, and then nothing was written.
 
         If we die between the two, or Redis is away, the jobs are safe in Postgres and ``Maintenance.sweep`` enqueues them;
         the other order could run a job that was never recorded.
         """
-        jobs = self._store.insert([self._new_job(submission) for submission in submissions])
-        self._enqueue(jobs)
-        return jobs
+        return self._insert([new_job(self._registry, submission) for submission in submissions], deed, None)
 
-    def cancel(self, job_id: UUID) -> Job:
+    def submit_once(self, submission: Submission, once: Once, deed: Deed | None = None) -> tuple[Job, bool]:
+        """The same for a client that may have asked before. Returns the job, and whether it is new.
+
+        Raises IdempotencyConflict too.
+        """
+        jobs = self._insert([new_job(self._registry, submission)], deed, once)
+        return (jobs[0], True) if jobs else (self.get(self._submitted_before(once)[0]), False)
+
+    def submit_batch(
+        self, submissions: Sequence[msgspec.Raw], deed: Deed | None = None, once: Once | None = None
+    ) -> tuple[list[UUID], bool]:
+        """Many, all or none. Returns their ids, in the order given, and whether they are new.
+
+        Raises InvalidBatch with the place of every fault; else as ``submit_once``.
+        """
+        jobs = self._insert(new_jobs(self._registry, submissions), deed, once)
+        if jobs or once is None:
+            return [job.id for job in jobs], True
+        return self._submitted_before(once), False
+
+    def copy(self, job_id: UUID, deed: Deed | None = None) -> Job:
+        """Submit again what a job was submitted with, but its time. Raises JobNotFound or StoreUnavailable."""
+        job = self._store.copy(job_id, uuid7(), deed)
+        self._enqueue([job])
+        return job
+
+    def cancel(self, job_id: UUID, deed: Deed | None = None) -> Job:
         """End a job that waits; ask a running one to end. Raises JobNotFound, IllegalMove or StoreUnavailable."""
-        moved = self._store.cancel([job_id])
-        if not moved:
-            return self._asked_before(job_id)
+        moved = self.cancel_all([job_id], deed)
+        return moved[0] if moved else self._asked_before(job_id)
+
+    def cancel_all(self, ids: Sequence[UUID], deed: Deed | None = None, only: JobStatus | None = None) -> list[Job]:
+        """The same for those that allow it. only: that have this status still. Raises StoreUnavailable."""
+        moved = self._store.cancel(ids, deed, only)
         batch = self._announcer.batch()
         self._queues.sync(moved, batch)
         self._workers.nudge([job for job in moved if job.status is JobStatus.RUNNING], batch)
         self._tell(batch, moved)
-        return moved[0]
+        return moved
 
-    def revive(self, job_id: UUID) -> Job:
+    def revive(self, job_id: UUID, deed: Deed | None = None) -> Job:
         """Put a failed or cancelled job back. Raises JobNotFound, IllegalMove or StoreUnavailable."""
-        revived = self._store.revive([job_id])
+        revived = self.revive_all([job_id], deed)
         if not revived:
             raise IllegalMove(job_id, "revive", self.get(job_id).status)
-        self._enqueue(revived)
         return revived[0]
+
+    def revive_all(self, ids: Sequence[UUID], deed: Deed | None = None, only: JobStatus | None = None) -> list[Job]:
+        """As ``cancel_all``."""
+        revived = self._store.revive(ids, deed, only)
+        if revived:
+            self._enqueue(revived)
+        return revived
 
     def get(self, job_id: UUID) -> Job:
         """Raises JobNotFound."""
         return self._store.get(job_id)
 
-    def page(self, chosen: JobFilter) -> list[Job]:
-        return self._store.page(chosen)
+    def standing(self, ids: Sequence[UUID]) -> list[Job]:
+        """Where they stand, those that exist."""
+        return self._store.standing(ids)
+
+    def _insert(self, jobs: Sequence[NewJob], deed: Deed | None, once: Once | None) -> list[Job]:
+        """None where ``once`` was used before."""
+        inserted = self._store.insert(jobs, deed, once)
+        if inserted:
+            self._enqueue(inserted)
+        return inserted
+
+    def _submitted_before(self, once: Once) -> list[UUID]:
+        before = self._store.find_submitted(once.key)
+        if before is None or before.fingerprint != once.fingerprint:
+            raise IdempotencyConflict
+        return before.job_ids
 
     def _asked_before(self, job_id: UUID) -> Job:
         """Asking a running job twice is no mistake."""
@@ -135,50 +163,3 @@ class Scheduler:
             self._waker.wake()
         except (QueueUnavailable, WorkerUnreachable) as error:
             logger.warning("no worker could be woken", extra={"reason": str(error)})
-
-    def _new_job(self, submission: Submission) -> NewJob:
-        job_type = self._registry.get(submission.job_type)
-        _check_payload(submission.payload)
-        _check_time(submission.run_at)
-        _check_tags(submission.tags)
-        job_type.decode(submission.payload)
-        return NewJob(
-            id=uuid7(),
-            job_type=job_type.name,
-            payload=submission.payload,
-            queue=submission.queue,
-            priority=submission.priority,
-            run_at=submission.run_at,
-            delay=timedelta(seconds=submission.delay_seconds),
-            max_attempts=submission.max_attempts or job_type.max_attempts,
-            timeout_seconds=submission.timeout_seconds or job_type.timeout.total_seconds(),
-            tags=submission.tags,
-            backoff=submission.backoff,
-        )
-
-
-def _check_payload(payload: msgspec.Raw) -> None:
-    """What no job type may be given. The whole of it is read: a job type may skip fields that it does not know."""
-    size = memoryview(payload).nbytes
-    if size > PAYLOAD_BYTES:
-        raise TooLarge("payload", size, PAYLOAD_BYTES)
-    if _ESCAPED_NUL.search(bytes(payload)):
-        raise InvalidInput("NUL characters cannot be stored", "$.payload")
-    try:
-        msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInput(str(error), "$.payload") from None
-
-
-_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # not the end of an escaped backslash
-
-
-def _check_tags(tags: Sequence[str]) -> None:
-    """Together small enough for any job to fit into one frame."""
-    if sum(len(tag.encode()) for tag in tags) > TAG_BYTES:
-        raise InvalidInput(f"more than {TAG_BYTES:,} bytes of tags", "$.tags")
-
-
-def _check_time(run_at: datetime | None) -> None:
-    if run_at is not None and not 2000 <= run_at.year <= 9000:
-        raise InvalidInput("out of range", "$.run_at")

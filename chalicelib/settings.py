@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from chalicelib.errors import MissingSettings
+from chalicelib.errors import MissingSettings, UnsafeSettings
+
+LOCAL_STAGE = "local"
+REQUESTS_A_MINUTE = 6_000
 
 VERSION = "0.1.0"  # as in pyproject.toml, which no package holds
 
@@ -20,13 +23,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_function: str  # the Lambda that a submit wakes when no worker shows life; empty: none
     prepare_statements: bool  # on a direct connection to Postgres; never behind RDS Proxy or PgBouncer
     allow_private_addresses: bool  # whether handlers may reach loopback and private networks; only the local stage does
+    auth_is_on: bool = True  # whether callers need API keys; only the local stage does without
+    requests_a_minute: int = REQUESTS_A_MINUTE  # that an API key may make which has no limit of its own
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
-        """Raises MissingSettings, naming all that is missing."""
+        """Raises MissingSettings, naming all that is missing, or UnsafeSettings."""
         missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not env.get(name)]
         if missing:
             raise MissingSettings(missing)
+        if env.get("API_AUTH") == "off" and env.get("STAGE") != LOCAL_STAGE:
+            raise UnsafeSettings(f"API_AUTH=off is for the stage {LOCAL_STAGE!r} only")
         return cls(
             database_url=env["DATABASE_URL"],
             redis_url=env["REDIS_URL"],
@@ -34,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             worker_function=env.get("WORKER_FUNCTION", ""),
             prepare_statements=env.get("PREPARE_STATEMENTS") == "true",
             allow_private_addresses=env.get("ALLOW_PRIVATE_ADDRESSES") == "true",
+            auth_is_on=env.get("API_AUTH") != "off",
+            requests_a_minute=int(env.get("API_REQUESTS_A_MINUTE") or REQUESTS_A_MINUTE),
         )
 
 

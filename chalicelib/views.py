@@ -2,57 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import UTC, datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
-from chalicelib.jobs import Job, JobStatus, status_label
+from chalicelib.jobs import LABELS, Job, JobStatus, status_label
 
 INLINE_BYTES = 4096  # a payload or result over this is null in lists and frames, and named in ``omitted``
 
 
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Status = Annotated[str, Meta(extra_json_schema={"enum": [*LABELS]})]
+AnyJson = Annotated[msgspec.Raw, Meta(description="Any JSON value.")]
+Progress = Annotated[
+    msgspec.Raw,
+    Meta(
+        extra_json_schema={
+            "type": "object",
+            "properties": {"fraction": {"type": "number", "minimum": 0, "maximum": 1}, "message": {"type": "string"}},
+            "required": ["fraction", "message"],
+        }
+    ),
+]
+Errors = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="Of each failed attempt, the last 25. Viewers get no tracebacks.",
+        extra_json_schema={
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "attempt": {"type": "integer"},
+                    "at": {"type": "string", "format": "date-time"},
+                    "type": {"type": "string"},
+                    "message": {"type": "string"},
+                    "traceback": {"type": "string"},
+                },
+                "required": ["attempt", "at", "type", "message", "traceback"],
+            },
+        },
+    ),
+]
+
+
 class JobView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The wire's job. Fields without a default are always present."""
+    """A job. ``errors`` comes with single jobs; ``omitted`` names what a list leaves out because it is over 4 KB."""
 
     id: UUID
     job_type: str
-    payload: msgspec.Raw | None
-    status: str
-    result: msgspec.Raw | None
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
+    payload: AnyJson | None
+    status: Status
+    result: AnyJson | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
     worker_id: str | None
     queue: str
     priority: int
-    run_at: str
+    run_at: Time
     attempt: int
     max_attempts: int
     version: int
     error: str | None
-    progress: msgspec.Raw | None
+    progress: Progress | None
     tags: list[str]
     timeout_seconds: float
-    cancel_requested_at: str | None
-    errors: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    cancel_requested_at: Time | None
+    errors: Errors | msgspec.UnsetType = msgspec.UNSET
     omitted: list[str] = []
 
 
-def whole(job: Job) -> JobView:
+# A job of which only some fields were asked for.
+PartialJob = msgspec.defstruct(
+    "PartialJob",
+    [(field.name, field.type | msgspec.UnsetType, msgspec.UNSET) for field in msgspec.structs.fields(JobView)],
+    frozen=True,
+    kw_only=True,
+)
+
+
+def whole(job: Job, *, tracebacks: bool = True) -> JobView:
     """Everything, for one job read by its id."""
-    return _view(job, job.payload, job.result, [], job.errors or msgspec.UNSET)
+    errors = job.errors or msgspec.UNSET
+    if errors is not msgspec.UNSET and not tracebacks:
+        errors = _without_tracebacks(errors)
+    return _view(job, job.payload, job.result, [], errors)
 
 
-def inline(job: Job) -> JobView:
-    """The form for lists and frames: the store may have left out what is too large, or it is dropped here."""
+def part(view: JobView, fields: str | None) -> JobView | msgspec.Struct:
+    """fields: names with commas between; None: all."""
+    if fields is None:
+        return view
+    return PartialJob(**{name: getattr(view, name) for name in fields.split(",")})
+
+
+def inline(job: Job, included: Container[str] = (), excluded: Container[str] = ()) -> JobView:
+    """The form for lists and frames: the store may have left out what is too large, or it is dropped here.
+
+    included: of payload and result, what is shown whatever its size; excluded: what nobody wants, which is not called omitted.
+    """
     omitted = []
-    if not _fits(job.payload):
+    if "payload" not in included and not _fits(job.payload):
         omitted.append("payload")
-    if job.status is JobStatus.COMPLETED and not _fits(job.result):
+    if "result" not in included and job.status is JobStatus.COMPLETED and not _fits(job.result):
         omitted.append("result")
     payload = None if "payload" in omitted else job.payload
-    return _view(job, payload, None if "result" in omitted else job.result, omitted)
+    result = None if "result" in omitted else job.result
+    return _view(job, payload, result, [name for name in omitted if name not in excluded])
+
+
+def _without_tracebacks(errors: msgspec.Raw) -> msgspec.Raw:
+    told = msgspec.json.decode(errors, type=list[dict[str, Any]])
+    return msgspec.Raw(msgspec.json.encode([{**error, "traceback": ""} for error in told]))
 
 
 def _fits(value: msgspec.Raw | None) -> bool:
@@ -73,8 +139,8 @@ def _view(
         status=status_label(job.status, job.attempt, waits=job.waits),
         result=result,
         created_at=rfc3339(job.created_at),
-        started_at=_maybe(job.started_at),
-        finished_at=_maybe(job.finished_at),
+        started_at=maybe(job.started_at),
+        finished_at=maybe(job.finished_at),
         worker_id=job.worker_id,
         queue=job.queue,
         priority=job.priority,
@@ -86,7 +152,7 @@ def _view(
         progress=job.progress,
         tags=job.tags,
         timeout_seconds=job.timeout_seconds,
-        cancel_requested_at=_maybe(job.cancel_requested_at),
+        cancel_requested_at=maybe(job.cancel_requested_at),
         errors=errors,
         omitted=omitted,
     )
@@ -97,5 +163,5 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def _maybe(moment: datetime | None) -> str | None:
+def maybe(moment: datetime | None) -> str | None:
     return None if moment is None else rfc3339(moment)

@@ -1,75 +1,153 @@
-"""JSON in, JSON out, errors to problem details (RFC 9457). The only module that knows HTTP's numbers."""
+"""JSON out, and errors to problem details (RFC 9457). The only module that knows HTTP's numbers."""
 
 from __future__ import annotations
 
-import functools
-import logging
-import re
-import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from itertools import accumulate
-from typing import Any, ParamSpec, TypeVar
-from uuid import UUID
+from typing import Any, Generic, TypeVar
 
 import msgspec
-from chalice.app import Chalice, Request, Response
+from chalice.app import Chalice, CORSConfig, Response
 
+from chalicelib.answers import Fault, Problem
+from chalicelib.decoding import decoded, refuse_repeated_names
 from chalicelib.errors import (
+    Forbidden,
+    IdempotencyConflict,
     IllegalMove,
     InvalidInput,
     JobNotFound,
+    KeyNotFound,
     MalformedJson,
     QueueUnavailable,
+    RateLimited,
     SchedulerError,
     StoreUnavailable,
     TooLarge,
+    Unauthenticated,
 )
 from chalicelib.events import ClientMessage
-from chalicelib.handlers.registry import JobType
-from chalicelib.jobs import Job, JobStatus
-from chalicelib.store.jobs import JobFilter
-from chalicelib.views import inline, whole
-
-logger = logging.getLogger(__name__)
 
 BASE = "/api"  # where the API stands, on every front door
 REQUEST_ID = "X-Request-Id"  # on every answer of a view of ours
-BODY_BYTES = 5 * 1024 * 1024
-PAGE_BYTES = 4 * 1024 * 1024  # a Lambda may answer with 6 MB, as escaped text; a page that would be larger ends early
-MOST_JOBS = 1_000  # a page
+JSON = "application/json"
+PROBLEM = "application/problem+json"
 
 STATUS_CODES: Mapping[type[SchedulerError], HTTPStatus] = {
     MalformedJson: HTTPStatus.BAD_REQUEST,
-    InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
-    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
     JobNotFound: HTTPStatus.NOT_FOUND,
+    KeyNotFound: HTTPStatus.NOT_FOUND,
     IllegalMove: HTTPStatus.CONFLICT,
+    IdempotencyConflict: HTTPStatus.CONFLICT,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     QueueUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+AWAY_SECONDS = 2  # when to come back while a service is away
 
-P = ParamSpec("P")
+# Answers are data, never pages: nothing may run, frame, sniff or keep them. ``/docs`` says what it needs beyond that.
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
 T = TypeVar("T")
 
 
-class Fault(msgspec.Struct, frozen=True):
-    """One thing that is wrong with the request. path: JSON path into the body, or a parameter's name."""
+class Reply(Generic[T]):
+    """What a view answers: a value to encode, or text with its own content type."""
 
-    path: str
-    detail: str
+    def __init__(
+        self,
+        value: T,
+        status: HTTPStatus | None = None,
+        headers: Mapping[str, str] | None = None,
+        content_type: str = JSON,
+    ) -> None:
+        """status: None for the route's own."""
+        self.value = value
+        self.status = status
+        self.headers = headers or {}
+        self.content_type = content_type
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """RFC 9457, with a stable code for programs."""
+def rendered(reply: Reply[Any], otherwise: HTTPStatus) -> Response:
+    """otherwise: the status of a reply that has none."""
+    body = msgspec.json.encode(reply.value).decode() if reply.content_type == JSON else reply.value
+    status = reply.status or otherwise
+    return _response("" if status is HTTPStatus.NO_CONTENT else body, status, reply.content_type, reply.headers)
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-    errors: list[Fault] = []
+
+def cors(origin: str | None) -> CORSConfig | None:
+    """origin: of pages that may call us from elsewhere. None: pages of our own origin only, which need no permission."""
+    if origin is None:
+        return None
+    return CORSConfig(
+        allow_origin=origin,
+        allow_headers=["Authorization", "Idempotency-Key", "If-None-Match"],
+        expose_headers=["ETag", "Link", "Location", "Retry-After", REQUEST_ID],
+        max_age=600,
+    )
+
+
+def not_modified(etag: str) -> Response:
+    return _response("", HTTPStatus.NOT_MODIFIED, JSON, {"ETag": etag})
+
+
+def etag_of(value: object) -> str:
+    return '"' + hashlib.blake2b(msgspec.json.encode(value), digest_size=12).hexdigest() + '"'
+
+
+def problem(error: SchedulerError, request_id: str) -> Response:
+    """The document for a failure, with a hint when to come back for those that pass."""
+    status = next((code for kind, code in STATUS_CODES.items() if isinstance(error, kind)), None)
+    if status is None:
+        raise error
+    faults = [Fault(path, detail) for path, detail in error.faults] if isinstance(error, InvalidInput) else []
+    away = status is HTTPStatus.SERVICE_UNAVAILABLE
+    detail = "a service we depend on is away" if away else str(error)
+    return _problem(status, detail, error.code, request_id, faults, _hints(error, away=away))
+
+
+def _hints(error: SchedulerError, *, away: bool) -> dict[str, str]:
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(max(1, round(error.after.total_seconds() + 0.5)))}
+    return {"Retry-After": str(AWAY_SECONDS)} if away else {}
+
+
+def translated(answer: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+    """A problem document for what Chalice refused by itself."""
+    status = HTTPStatus(answer["statusCode"])
+    response = _problem(status, status.description or status.phrase, status.name.lower(), request_id, [], {})
+    headers = {**answer.get("headers", {}), **response.headers, REQUEST_ID: request_id}
+    return {**response.to_dict(), "headers": headers}
+
+
+def message(raw: str) -> ClientMessage:
+    """What a WebSocket client said. Raises MalformedJson or InvalidInput."""
+    refuse_repeated_names(raw.encode(errors="replace"))
+    said: ClientMessage = decoded(raw.encode(errors="replace"), ClientMessage)
+    return said
+
+
+def refusal(error: SchedulerError) -> bytes:
+    """The frame for a WebSocket message that we cannot accept."""
+    return msgspec.json.encode({"type": "Error", "code": error.code, "detail": str(error)})
+
+
+def request_id_of(context: Mapping[str, Any]) -> str:
+    return str(context.get("requestId", ""))
 
 
 class Api(Chalice):
@@ -78,158 +156,12 @@ class Api(Chalice):
     def __call__(self, event: Any, context: Any) -> Any:
         answer = super().__call__(event, context)
         if REQUEST_ID not in answer.get("headers", {}):
-            return _translated(answer, _request_id(event.get("requestContext", {})))
+            return translated(answer, request_id_of(event.get("requestContext", {})))
         return answer
 
 
-def errors_to_http(app: Chalice) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
-    """Every failure raised on purpose becomes a problem document, every answer gets its request id and a log line."""
-
-    def decorate(view: Callable[P, Response]) -> Callable[P, Response]:
-        @functools.wraps(view)
-        def answered(*args: P.args, **kwargs: P.kwargs) -> Response:
-            request = _current(app)
-            try:
-                response = view(*args, **kwargs)
-            except SchedulerError as error:
-                response = problem(error, _request_id(request.context))
-            response.headers[REQUEST_ID] = _request_id(request.context)
-            _log(request, response)
-            return response
-
-        return answered
-
-    return decorate
-
-
-def problem(error: SchedulerError, request_id: str) -> Response:
-    """The document for a failure, with a hint when to come back for those that pass."""
-    status = next((code for kind, code in STATUS_CODES.items() if isinstance(error, kind)), None)
-    if status is None:
-        raise error
-    faults = [Fault(error.path, error.detail)] if isinstance(error, InvalidInput) else []
-    headers = {"Retry-After": "2"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-    detail = "a service we depend on is away" if headers else str(error)
-    return _problem(status, detail, error.code, request_id, faults, headers)
-
-
-def body(app: Chalice, shape: type[T]) -> T:
-    """The request's body. Raises TooLarge, MalformedJson or InvalidInput."""
-    raw = _current(app).raw_body
-    if isinstance(raw, str):
-        raw = raw.encode()
-    if len(raw) > BODY_BYTES:
-        raise TooLarge("body", len(raw), BODY_BYTES)
-    decoded: T = _decoded(raw, shape)
-    return decoded
-
-
-def message(raw: str) -> ClientMessage:
-    """What a WebSocket client said. Raises MalformedJson or InvalidInput."""
-    decoded: ClientMessage = _decoded(raw.encode(), ClientMessage)
-    return decoded
-
-
-def _decoded(raw: bytes, shape: Any) -> Any:
-    try:
-        return msgspec.json.decode(raw, type=shape)
-    except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `")
-        raise InvalidInput(reason, path.rstrip("`") or "$") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedJson(str(error)) from None
-
-
-def json(value: object, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(
-        msgspec.json.encode(value).decode(),
-        status_code=status,
-        headers={"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})},
-    )
-
-
-def one_job(job: Job, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    headers = {"Location": f"{BASE}/jobs/{job.id}"} if status is HTTPStatus.CREATED else {}
-    return json(whole(job), status, headers)
-
-
-def job_type_view(job_type: JobType) -> dict[str, object]:
-    return {
-        "name": job_type.name,
-        "description": job_type.description,
-        "timeout_seconds": job_type.timeout.total_seconds(),
-        "max_attempts": job_type.max_attempts,
-        "schema": job_type.json_schema(),
-    }
-
-
-def refusal(error: SchedulerError) -> bytes:
-    """The frame for a WebSocket message that we cannot accept."""
-    return msgspec.json.encode({"type": "Error", "code": error.code, "detail": str(error)})
-
-
-def page(jobs: Sequence[Job], chosen: JobFilter, query: Mapping[str, str]) -> Response:
-    """An array, and the way to the next page in a Link header when there is more."""
-    shown = [msgspec.json.encode(inline(job)) for job in jobs]
-    count = max(1, sum(1 for size in accumulate(map(len, shown)) if size <= PAGE_BYTES))
-    answer = b"[" + b",".join(shown[:count]) + b"]"
-    if len(jobs) < chosen.limit and count >= len(jobs):
-        return json(msgspec.Raw(answer))
-    following = urllib.parse.urlencode({**query, "cursor": str(jobs[count - 1].id)})
-    return json(msgspec.Raw(answer), headers={"Link": f'<{BASE}/jobs?{following}>; rel="next"'})
-
-
-def job_id(value: str) -> UUID:
-    """Raises InvalidInput."""
-    try:
-        return UUID(value)
-    except ValueError:
-        raise InvalidInput("not a job id: expected a UUID", "id") from None
-
-
-def query(app: Chalice) -> dict[str, str]:
-    return dict(_current(app).query_params or {})
-
-
-def job_filter(params: Mapping[str, str]) -> JobFilter:
-    """Raises InvalidInput, for unknown parameters too: a misspelt filter must not show everything."""
-    unknown = sorted(params.keys() - {"status", "queue", "job_type", "limit", "cursor"})
-    if unknown:
-        raise InvalidInput("unknown parameter", unknown[0])
-    if any("\x00" in value for value in params.values()):
-        raise InvalidInput("NUL characters cannot be stored", "query")
-    return JobFilter(
-        **_status_filter(params.get("status")),
-        queue=params.get("queue"),
-        job_type=params.get("job_type"),
-        before=job_id(params["cursor"]) if "cursor" in params else None,
-        limit=_limit(params.get("limit", "100")),
-    )
-
-
-# What each status on the wire means to the store; ``jobs.status_label`` is the same rule the other way round.
-_LABELS: Mapping[str, dict[str, Any]] = {
-    **{status: {"status": status} for status in JobStatus},
-    "QUEUED": {"status": JobStatus.QUEUED, "waits": False},
-    "SCHEDULED": {"status": JobStatus.QUEUED, "waits": True, "retries": False},
-    "RETRYING": {"status": JobStatus.QUEUED, "waits": True, "retries": True},
-}
-
-
-def _status_filter(label: str | None) -> dict[str, Any]:
-    if label is not None and label not in _LABELS:
-        raise InvalidInput(f"unknown status {label!r}; known: {', '.join(_LABELS)}", "status")
-    return _LABELS[label] if label else {}
-
-
-def _limit(value: str) -> int:
-    if not re.fullmatch("[1-9][0-9]{0,3}", value) or int(value) > MOST_JOBS:
-        raise InvalidInput(f"expected a number from 1 to {MOST_JOBS}", "limit")
-    return int(value)
-
-
 def _problem(
-    status: HTTPStatus, detail: str, code: str, request_id: str, faults: list[Fault], headers: Mapping[str, str]
+    status: HTTPStatus, detail: str, code: str, request_id: str, faults: Sequence[Fault], headers: Mapping[str, str]
 ) -> Response:
     document = Problem(
         type="about:blank",
@@ -238,42 +170,10 @@ def _problem(
         detail=detail,
         code=code,
         request_id=request_id,
-        errors=faults,
+        errors=[*faults],
     )
-    return Response(
-        msgspec.json.encode(document).decode(),
-        status_code=status,
-        headers={"Content-Type": "application/problem+json", "Cache-Control": "no-store", **headers},
-    )
+    return _response(msgspec.json.encode(document).decode(), status, PROBLEM, headers)
 
 
-def _translated(answer: Mapping[str, Any], request_id: str) -> dict[str, Any]:
-    """A problem document for what Chalice refused by itself."""
-    status = HTTPStatus(answer["statusCode"])
-    response = _problem(status, status.description or status.phrase, status.name.lower(), request_id, [], {})
-    headers = {**answer.get("headers", {}), **response.headers, REQUEST_ID: request_id}
-    return {**response.to_dict(), "headers": headers}
-
-
-def _current(app: Chalice) -> Request:
-    request = app.current_request
-    if request is None:
-        raise RuntimeError("no request is being served")
-    return request
-
-
-def _request_id(context: Mapping[str, Any]) -> str:
-    return str(context.get("requestId", ""))
-
-
-def _log(request: Request, response: Response) -> None:
-    # One line a request: it is what an operator greps for, and the emulator waits 50 ms for a function that says nothing.
-    logger.info(
-        "answered",
-        extra={
-            "method": request.method,
-            "path": request.path,
-            "status": int(response.status_code),
-            "request_id": _request_id(request.context),
-        },
-    )
+def _response(body: str, status: HTTPStatus, content_type: str, headers: Mapping[str, str]) -> Response:
+    return Response(body, status_code=status, headers={**SECURITY_HEADERS, "Content-Type": content_type, **headers})

@@ -29,7 +29,7 @@ COLUMN_BYTES = 221  # a numeric column at its longest, without name and quantile
 QUANTILE_BYTES = 32
 READING = 0.95  # of the progress; the rest is for what was spilled
 
-Delimiter = Annotated[str, msgspec.Meta(min_length=1, max_length=1)]
+Delimiter = Annotated[str, msgspec.Meta(min_length=1, max_length=1, pattern=r'^[^"\r\n\x00]\Z')]
 Encoding = Literal[
     "utf-8", "utf-16", "latin-1", "iso-8859-15", "windows-1252", "shift_jis", "euc-kr", "gb18030", "big5"
 ]
@@ -55,10 +55,16 @@ class CsvSummary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def __post_init__(self) -> None:
         if (self.url is None) == (self.text is None):
             raise ValueError("give either url or text")
-        if self.delimiter in '"\r\n\0':
-            raise ValueError("the delimiter cannot be a quote, a line end or NUL")
         if self.url is not None:
             check_url(self.url)
+
+
+# As ``__post_init__`` says it, for the forms and the API's description.
+_EITHER = [
+    {"required": ["url"], "properties": {"url": {"type": "string"}, "text": {"type": "null"}}},
+    {"required": ["text"], "properties": {"text": {"type": "string"}, "url": {"type": "null"}}},
+]
+UrlOrText = Annotated[CsvSummary, msgspec.Meta(extra_json_schema={"oneOf": _EITHER})]
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +80,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @job("csv_summary", timeout=timedelta(minutes=14), max_attempts=3)
-def csv_summary(payload: CsvSummary, context: JobContext) -> Summary:
+def csv_summary(payload: UrlOrText, context: JobContext) -> Summary:
     """Summarize a CSV file: each column's type, missing and distinct values, extremes, mean and quantiles."""
     with _source(payload, context) as source, Spill() as spill:
         plain = Plain(source, payload.max_bytes)
@@ -86,7 +92,7 @@ def csv_summary(payload: CsvSummary, context: JobContext) -> Summary:
         return Summary(rows=table.rows, malformed_rows=table.malformed_rows, bytes=plain.size, columns=columns)
 
 
-def _source(payload: CsvSummary, context: JobContext) -> AbstractContextManager[Source]:
+def _source(payload: UrlOrText, context: JobContext) -> AbstractContextManager[Source]:
     return nullcontext(of_text(payload.text)) if payload.text is not None else opened(payload.url or "", context)
 
 

@@ -139,4 +139,4 @@ def job(
 
 def _payload_type(run: Callable[..., object]) -> Any:
     first = next(iter(run.__code__.co_varnames))
-    return get_type_hints(run).get(first, Any)
+    return get_type_hints(run, include_extras=True).get(first, Any)

@@ -6,37 +6,43 @@ partitions that hold them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
 
+from chalicelib.callers import Deed
 from chalicelib.errors import JobNotFound
 from chalicelib.jobs import Job, JobStatus, NewJob
-from chalicelib.store.arrays import floats, ints, jsons, texts, uuids
+from chalicelib.store.audit import audit_row, audited
 from chalicelib.store.database import Database, Row
+from chalicelib.store.new_jobs import inserted, many, one
 from chalicelib.store.rows import INLINE, JOB, as_jobs, bounded
 from chalicelib.store.tallies import COUNTED
 
 REVIVED_ATTEMPTS = 3  # what a job gets that is put back by hand: as many as a job type allows unless it says otherwise
 
 
+KEYS_ARE_KEPT_FOR = timedelta(hours=24)  # idempotency keys
+
 Place = tuple[str, UUID]  # a queue, and an id in it
 START: Place = ("", UUID(int=0))  # before the first
 
 
-class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list shows. None: no condition. before: an id, exclusive."""
+class Once(msgspec.Struct, frozen=True):
+    """A submit that is to happen once. fingerprint: of its body."""
 
-    status: JobStatus | None = None
-    waits: bool | None = None
-    retries: bool | None = None
-    queue: str | None = None
-    job_type: str | None = None
-    before: UUID | None = None
-    limit: int = 100
+    key: str
+    fingerprint: bytes
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """What was submitted with an idempotency key."""
+
+    fingerprint: bytes
+    job_ids: list[UUID]
 
 
 class JobStore:
@@ -45,94 +51,156 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def insert(self, jobs: Sequence[NewJob]) -> list[Job]:
-        """Record new jobs, all or none, in the order given. Their times are Postgres's."""
-        rows = self._insert_one(jobs[0]) if len(jobs) == 1 else self._insert_many(jobs)
-        times = {row[0]: row[1:] for row in rows}
-        return [_inserted(job, *times[job.id]) for job in jobs]
+    def insert(self, jobs: Sequence[NewJob], deed: Deed | None = None, once: Once | None = None) -> list[Job]:
+        """Record new jobs, all or none, in the order given. Their times are Postgres's.
 
-    def _insert_many(self, jobs: Sequence[NewJob]) -> list[Row]:
+        once: nothing is written, and nothing returned, where this key stands for earlier jobs (``find_submitted``).
+        """
+        if len(jobs) == 1 and not jobs[0].tags and once is None:
+            rows = self._insert_one(jobs[0], deed)
+        else:
+            rows = self._insert_many(jobs, deed, once)
+        times = {row[0]: row[1:] for row in rows}
+        return [inserted(job, *times[job.id]) for job in jobs] if times else []
+
+    def _insert_many(self, jobs: Sequence[NewJob], deed: Deed | None, once: Once | None) -> list[Row]:
         return self._database.fetch(
-            """
-            INSERT INTO jobs AS job
-                   (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff)
-            SELECT new.id, new.job_type, new.queue, 'QUEUED', new.priority, new.max_attempts, new.timeout_seconds,
-                   coalesce(new.run_at, now() + make_interval(secs => new.delay)), new.tags::text[], new.payload, new.backoff
-              FROM unnest(%(ids)b, %(types)b, %(queues)b, %(priorities)b, %(max_attempts)b, %(timeouts)b,
-                          %(run_ats)b::timestamptz[], %(delays)b, %(tags)b, %(payloads)b, %(backoffs)b)
-                AS new (id, job_type, queue, priority, max_attempts, timeout_seconds, run_at, delay, tags, payload, backoff)
-            RETURNING job.id, job.created_at, job.run_at, job.run_at > now()
-            """,
+            audited(
+                """
+                INSERT INTO jobs AS job
+                       (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff)
+                SELECT new.id, new.job_type, new.queue, 'QUEUED', new.priority, new.max_attempts, new.timeout_seconds,
+                       coalesce(new.run_at, now() + make_interval(secs => new.delay)), new.tags::text[], new.payload, new.backoff
+                  FROM unnest(%(ids)b, %(types)b, %(queues)b, %(priorities)b, %(max_attempts)b, %(timeouts)b,
+                              %(run_ats)b::timestamptz[], %(delays)b, %(tags)b, %(payloads)b, %(backoffs)b)
+                    AS new (id, job_type, queue, priority, max_attempts, timeout_seconds, run_at, delay, tags, payload, backoff)
+                 WHERE %(key)s::text IS NULL OR EXISTS (SELECT FROM taken)
+                RETURNING job.id, job.created_at, job.run_at, job.run_at > now()
+                """,
+                before="""
+                taken AS (
+                    INSERT INTO idempotency_keys AS known (key, fingerprint, job_ids, expires_at)
+                    SELECT %(key)s, %(fingerprint)b, %(ids)b, now() + %(kept_for)s WHERE %(key)s::text IS NOT NULL
+                    ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, job_ids = excluded.job_ids,
+                                                    expires_at = excluded.expires_at
+                                          WHERE known.expires_at <= now()
+                    RETURNING key),
+                tagged AS (
+                    INSERT INTO job_tags (tag, job_id)
+                    SELECT tag, job_id FROM unnest(%(each_tag)b, %(tagged_ids)b) AS new (tag, job_id)
+                     WHERE %(key)s::text IS NULL OR EXISTS (SELECT FROM taken)),
+                """,
+            ),
             {
-                "ids": uuids([job.id.bytes for job in jobs]),
-                "types": texts([job.job_type for job in jobs]),
-                "queues": texts([job.queue for job in jobs]),
-                "priorities": ints([job.priority for job in jobs]),
-                "max_attempts": ints([job.max_attempts for job in jobs]),
-                "timeouts": floats([job.timeout_seconds for job in jobs]),
-                "run_ats": [job.run_at for job in jobs],
-                "delays": floats([job.delay.total_seconds() for job in jobs]),
-                "tags": texts([_array_literal(job.tags) for job in jobs]),
-                "payloads": jsons([bytes(job.payload) for job in jobs]),
-                "backoffs": jsons([_backoff(job) for job in jobs]),
+                **many(jobs),
+                "key": once.key if once else None,
+                "fingerprint": once.fingerprint if once else None,
+                "kept_for": KEYS_ARE_KEPT_FOR,
+                **audit_row(deed),
             },
         )
 
-    def _insert_one(self, job: NewJob) -> list[Row]:
+    def _insert_one(self, job: NewJob, deed: Deed | None) -> list[Row]:
         """The same for the submit of one job, where planning and running the array form costs 0.2 ms of 0.5."""
         return self._database.fetch(
-            """
-            INSERT INTO jobs AS job
-                   (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff)
-            VALUES (%(id)b, %(job_type)b, %(queue)b, 'QUEUED', %(priority)b, %(max_attempts)b, %(timeout_seconds)b,
-                    coalesce(%(run_at)b::timestamptz, now() + make_interval(secs => %(delay)b)), %(tags)b::text[],
-                    %(payload)s::json, nullif(%(backoff)s, 'null')::json)
-            RETURNING job.id, job.created_at, job.run_at, job.run_at > now()
-            """,
-            {
-                **_scalars(job),
-                "delay": job.delay.total_seconds(),
-                "tags": _array_literal(job.tags),
-                "payload": bytes(job.payload).decode(),
-                "backoff": (_backoff(job) or b"null").decode(),
-            },
+            audited(
+                """
+                INSERT INTO jobs AS job
+                       (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, payload, backoff)
+                VALUES (%(id)b, %(job_type)b, %(queue)b, 'QUEUED', %(priority)b, %(max_attempts)b, %(timeout_seconds)b,
+                        coalesce(%(run_at)b::timestamptz, now() + make_interval(secs => %(delay)b)),
+                        %(payload)s::json, nullif(%(backoff)s, 'null')::json)
+                RETURNING job.id, job.created_at, job.run_at, job.run_at > now()
+                """
+            ),
+            {**one(job), **audit_row(deed)},
             is_planned_once=True,
         )
 
-    def cancel(self, ids: Sequence[UUID]) -> list[Job]:
-        """End what has not started, and ask what runs to end: its worker hears of it. Those asked before are not asked again."""
+    def find_submitted(self, key: str) -> Submitted | None:
+        """What an idempotency key stands for."""
+        rows = self._database.fetch(
+            "SELECT fingerprint, job_ids FROM idempotency_keys WHERE key = %(key)s AND expires_at > now()", {"key": key}
+        )
+        return Submitted(*rows[0]) if rows else None
+
+    def forget_submitted(self) -> int:
+        """Drop the idempotency keys that have expired. Returns how many."""
+        return self._database.count("DELETE FROM idempotency_keys WHERE expires_at <= now()", {})
+
+    def copy(self, job_id: UUID, new_id: UUID, deed: Deed | None = None) -> Job:
+        """A new job with all that was asked of an old one, due now. Raises JobNotFound."""
+        rows = self._database.fetch(
+            audited(
+                """
+                INSERT INTO jobs AS job
+                       (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff)
+                SELECT %(new_id)s, old.job_type, old.queue, 'QUEUED', old.priority, old.max_attempts, old.timeout_seconds,
+                       now(), old.tags, old.payload, old.backoff
+                  FROM jobs AS old
+                 WHERE old.id = %(id)s
+                RETURNING """
+                + JOB
+                + ", job.payload, job.result, job.errors",
+                before="""
+                tagged AS (
+                    INSERT INTO job_tags (tag, job_id)
+                    SELECT tag, %(new_id)s FROM job_tags WHERE job_id = %(id)s),
+                """,
+            ),
+            {"id": job_id, "new_id": new_id, **audit_row(deed)},
+        )
+        if not rows:
+            raise JobNotFound(job_id)
+        return as_jobs(rows)[0]
+
+    def cancel(self, ids: Sequence[UUID], deed: Deed | None = None, only: JobStatus | None = None) -> list[Job]:
+        """End what has not started, and ask what runs to end: its worker hears of it. Those asked before are not asked again.
+
+        only: jobs that have this status still.
+        """
         return as_jobs(
             self._database.fetch(
-                """
-                WITH changed AS (
+                audited(
+                    """
                 UPDATE jobs AS job
                    SET status = CASE status WHEN 'RUNNING' THEN 'RUNNING' ELSE 'CANCELLED' END, version = version + 1,
                        cancel_requested_at = now(), finished_at = CASE status WHEN 'RUNNING' THEN NULL ELSE now() END
                  WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
                    AND (status IN ('BLOCKED', 'QUEUED') OR status = 'RUNNING' AND cancel_requested_at IS NULL)
+                   AND (%(only)s::text IS NULL OR status = %(only)s)
                 RETURNING """
-                + JOB
-                + ", job.payload, job.result, job.errors)"
-                + COUNTED
-                + " SELECT * FROM changed",
-                bounded(ids),
+                    + JOB
+                    + ", job.payload, job.result, job.errors",
+                    after=COUNTED,
+                ),
+                {**bounded(ids), "only": only, **audit_row(deed)},
             )
         )
 
-    def revive(self, ids: Sequence[UUID], attempts: int = REVIVED_ATTEMPTS) -> list[Job]:
-        """Put back what failed or was cancelled. attempts: how many failures it is allowed from here on."""
+    def revive(
+        self,
+        ids: Sequence[UUID],
+        deed: Deed | None = None,
+        only: JobStatus | None = None,
+        attempts: int = REVIVED_ATTEMPTS,
+    ) -> list[Job]:
+        """Put back what failed or was cancelled. attempts: how many failures it is allowed from here on; only: as above."""
         return as_jobs(
             self._database.fetch(
-                """
+                audited(
+                    """
                 UPDATE jobs AS job
                    SET status = 'QUEUED', version = version + 1, run_at = now(), finished_at = NULL, crashes = 0,
                        cancel_requested_at = NULL, progress = NULL,
                        max_attempts = greatest(max_attempts, failures + %(attempts)s)
                  WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s AND status IN ('FAILED', 'CANCELLED')
+                   AND (%(only)s::text IS NULL OR status = %(only)s)
                 RETURNING """
-                + JOB
-                + ", job.payload, job.result, job.errors",
-                {**bounded(ids), "attempts": attempts},
+                    + JOB
+                    + ", job.payload, job.result, job.errors"
+                ),
+                {**bounded(ids), "attempts": attempts, "only": only, **audit_row(deed)},
             )
         )
 
@@ -164,30 +232,6 @@ class JobStore:
         for job in self.find([job_id]):
             return job
         raise JobNotFound(job_id)
-
-    def page(self, chosen: JobFilter) -> list[Job]:
-        """Newest first. Payloads and results over 4 KB come as None: lists do not show them."""
-        return as_jobs(
-            self._database.fetch(
-                "SELECT "
-                + JOB
-                + INLINE
-                + """
-                  FROM jobs AS job
-                 WHERE (%(before)s::uuid IS NULL OR id < %(before)s)
-                   AND (%(queue)s::text IS NULL OR queue = %(queue)s)
-                   AND (%(job_type)s::text IS NULL OR job_type = %(job_type)s)
-                   AND (%(status)s::text IS NULL OR status = %(status)s)
-                   AND (%(unfinished)s::bool IS NOT TRUE OR finished_at IS NULL)
-                   AND (%(ended_badly)s::text IS NULL OR ended_badly = %(ended_badly)s)
-                   AND (%(waits)s::bool IS NULL OR (run_at > now()) = %(waits)s)
-                   AND (%(retries)s::bool IS NULL OR (attempt > 0) = %(retries)s)
-                 ORDER BY id DESC
-                 LIMIT %(limit)s
-                """,
-                {**msgspec.structs.asdict(chosen), **_index_hints(chosen.status)},
-            )
-        )
 
     def unfinished(self, after: Place, older_than: timedelta, limit: int) -> list[Job]:
         """Jobs that Redis should know, by queue and id: the order of the index that leaves out what is finished.
@@ -226,65 +270,3 @@ class JobStore:
                 {"after": after, "older_than": older_than, "limit": limit},
             )
         )
-
-
-def _inserted(new: NewJob, created_at: datetime, run_at: datetime, waits: bool) -> Job:  # noqa: FBT001 (a row's column)
-    return Job(
-        id=new.id,
-        job_type=new.job_type,
-        queue=new.queue,
-        status=JobStatus.QUEUED,
-        priority=new.priority,
-        attempt=0,
-        max_attempts=new.max_attempts,
-        failures=0,
-        crashes=0,
-        version=1,
-        timeout_seconds=new.timeout_seconds,
-        run_at=run_at,
-        waits=waits,
-        created_at=created_at,
-        started_at=None,
-        finished_at=None,
-        lease_expires_at=None,
-        worker_id=None,
-        tags=new.tags,
-        progress=None,
-        error=None,
-        cancel_requested_at=None,
-        payload=new.payload,
-        result=None,
-        errors=_NO_ERRORS,
-    )
-
-
-def _scalars(job: NewJob) -> dict[str, object]:
-    return {
-        "id": job.id,
-        "job_type": job.job_type,
-        "queue": job.queue,
-        "priority": job.priority,
-        "max_attempts": job.max_attempts,
-        "timeout_seconds": job.timeout_seconds,
-        "run_at": job.run_at,
-    }
-
-
-def _backoff(job: NewJob) -> bytes | None:
-    return None if job.backoff is None else msgspec.json.encode(job.backoff)
-
-
-_NO_ERRORS = msgspec.Raw(b"[]")
-
-
-def _array_literal(tags: Sequence[str]) -> str:
-    """As Postgres writes an array of texts."""
-    return "{" + ",".join('"' + tag.replace("\\", r"\\").replace('"', r"\"") + '"' for tag in tags) + "}"
-
-
-def _index_hints(status: JobStatus | None) -> Mapping[str, Any]:
-    """Conditions that follow from the status, spelled as the partial indexes spell them."""
-    return {
-        "unfinished": status in {JobStatus.BLOCKED, JobStatus.QUEUED, JobStatus.RUNNING},
-        "ended_badly": status if status in {JobStatus.FAILED, JobStatus.CANCELLED} else None,
-    }

@@ -78,7 +78,7 @@ def first_id(day: date) -> UUID:
 
 def first_id_at(moment: datetime) -> UUID:
     """The lowest id that could be made at a moment."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    return UUID(int=min(max(0, int(moment.timestamp() * 1000)), 2**48 - 1) << 80)
 
 
 def made_at(job_id: UUID) -> datetime:

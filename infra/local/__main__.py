@@ -28,6 +28,7 @@ OURS = {
     "aws",
     "logs",
     "ports.json",
+    "auth",
     "stack.json",
     "stamps.json",
     "supervisor.conf",
@@ -72,6 +73,8 @@ def up(stack: Stack) -> None:
         started = Up(stack, asked)
         started.run()
     console.say(f"\nReady in {time.monotonic() - began:.1f} s: {started.stack.url}")
+    if started.first_key:
+        console.say(f"The first API key, of an admin. It is shown this once: {started.first_key}")
 
 
 def down(stack: Stack) -> None:

@@ -1,6 +1,7 @@
 """One stack: its directory, its ports and its addresses.
 
-A port comes from the environment, else from the last time, else from the default. So ``make up PORT=8100`` is said once.
+A port comes from the environment, else from the last time, else from the default. So ``make up PORT=8100`` is said once; and so
+is ``make up API_AUTH=on``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from infra.local.valkey import Valkey
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 SECRET = "job-scheduler/local"  # noqa: S105 - its name, not its value
+AUTH_FILE = "auth"
 ACCESS_KEY = "test"  # the emulator's administrator, with the same word as its secret key
 WORKER_FUNCTION = "job-scheduler-worker-local-run"
 
@@ -48,6 +50,7 @@ class Stack:
 
     directory: Path
     ports: Ports
+    auth: str = "off"  # "on": callers need API keys, as everywhere else
 
     @property
     def url(self) -> str:
@@ -77,7 +80,8 @@ class Stack:
             "WORKER_FUNCTION": WORKER_FUNCTION,
             "ALLOW_PRIVATE_ADDRESSES": "true",
             "PREPARE_STATEMENTS": "true",
-            "API_AUTH": "off",
+            "API_AUTH": self.auth,
+            "STAGE": "local",
         }
 
     def aws_environment(self) -> dict[str, str]:
@@ -111,12 +115,21 @@ def find_stack(environ: Mapping[str, str]) -> Stack:
         field: _choose(setting, environ.get(setting, ""), known.get(field), default, may_move=may_move)
         for setting, (field, default, may_move) in _CHOICES.items()
     }
-    return Stack(directory=directory, ports=Ports(**ports))
+    return Stack(directory=directory, ports=Ports(**ports), auth=_auth(environ.get("API_AUTH"), directory))
 
 
 def remember(stack: Stack) -> None:
     stack.directory.mkdir(parents=True, exist_ok=True)
     _file(stack.directory).write_text(json.dumps(vars(stack.ports)))
+    (stack.directory / AUTH_FILE).write_text(stack.auth)
+
+
+def _auth(asked: str | None, directory: Path) -> str:
+    file = directory / AUTH_FILE
+    auth = asked or (file.read_text() if file.exists() else "off")
+    if auth not in ("on", "off"):
+        raise StepFailed(f"API_AUTH must be on or off, not {auth}.", "Try: make up API_AUTH=on")
+    return auth
 
 
 def setting_of(field: str) -> str:

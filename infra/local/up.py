@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 
-from infra.local import aws, dashboard, deploy, warm, workers
+from infra.local import aws, dashboard, deploy, keys, warm, workers
 from infra.local.changes import Stamps
 from infra.local.ports import first_free, is_free
 from infra.local.programs import base_environment
@@ -30,6 +30,8 @@ class Up:
         self._asked = asked
         self._supervisor = Supervisor(stack)
         self._stamps = Stamps(stack.directory / "stamps.json")
+        self._just_started: set[str] = set()
+        self.first_key: str | None = None  # of an admin, where there was none and callers need keys
 
     def run(self) -> None:
         self._supervise()
@@ -43,6 +45,7 @@ class Up:
         self._write_addresses()
         self._dashboard()
         self._warm_up()
+        self._first_key()  # last: it is told once, by whoever comes this far
 
     def _supervise(self) -> None:
         with step("supervisor") as now:
@@ -97,6 +100,7 @@ class Up:
         for field in LISTENERS[name]:
             self._check_free(name, field)
         self._supervisor.start(name)
+        self._just_started.add(name)
         return True
 
     def _check_free(self, name: str, field: str) -> None:
@@ -115,6 +119,20 @@ class Up:
     def _settings(self) -> None:
         with step("settings") as now:
             now.skipped = not aws.put_settings(self.stack)
+            if not now.skipped and "emulator" not in self._just_started:
+                self._forget_old_settings()
+
+    def _forget_old_settings(self) -> None:
+        """Functions read them once: those that run are ended with the emulator."""
+        self._supervisor.stop("emulator")
+        self._supervisor.start("emulator")
+        aws.wait_until_ready(self.stack)
+
+    def _first_key(self) -> None:
+        if self.stack.auth == "on":
+            with step("first API key") as now:
+                self.first_key = keys.first_key(self.stack)
+                now.skipped = self.first_key is None
 
     def _deploy(self, app: deploy.App) -> None:
         with step(f"deploy {app.name}") as now:

@@ -21,8 +21,8 @@ import app
 from chalicelib import resources
 from chalicelib.errors import IllegalMove, QueueUnavailable, SchedulerError
 from chalicelib.jobs import Job, JobStatus
-from chalicelib.scheduler import Submission
-from chalicelib.store.jobs import JobFilter
+from chalicelib.store.lists import JobFilter
+from chalicelib.submissions import Submission
 from tests.chaos import process, steps, traffic
 from tests.chaos.ledger import Ledger
 from tests.chaos.pace import Pace
@@ -85,7 +85,7 @@ class Clients:
                 resources.connections().remove(WATCHER)
 
     def _some(self, most: int, status: JobStatus | None = None) -> list[Job]:
-        found = resources.scheduler().page(JobFilter(status=status, limit=500))
+        found = resources.lists().page(JobFilter(status=status, limit=500)).jobs
         return self._rng.sample(found, min(most, len(found)))
 
     def _new_submission(self) -> Submission:

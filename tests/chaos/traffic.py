@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.backoff import Fixed
-from chalicelib.scheduler import Submission
+from chalicelib.submissions import Submission
 from tests.chaos.handlers import Work
 from tests.chaos.pace import Pace
 

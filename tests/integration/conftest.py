@@ -13,8 +13,10 @@ import msgspec
 import psycopg
 import pytest
 import redis
+from chalice.test import Client
 from uuid_utils.compat import uuid7
 
+from chalicelib import resources
 from chalicelib.announcer import Announcer
 from chalicelib.children import Children
 from chalicelib.executor import Executor
@@ -26,20 +28,23 @@ from chalicelib.leases import Keeper
 from chalicelib.logbook import Logbook
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink, connect
-from chalicelib.scheduler import Scheduler, Submission
+from chalicelib.scheduler import Scheduler
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
+from chalicelib.store.lists import JobLists
 from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.stream import EventStream
+from chalicelib.submissions import Submission
 from chalicelib.waker import Waker
 from chalicelib.worker import Budget, Worker
 from chalicelib.workers import Workers
 from infra.local.services import Addresses, databases
+from tests.integration.calls import Api
 
 FOREVER = timedelta(days=1)
 
@@ -51,7 +56,13 @@ def addresses() -> Iterator[Addresses]:
         MigrationStore(database, running.database_url).apply()
         PartitionStore(database).ensure()
         database.close()
-        os.environ |= {"DATABASE_URL": running.database_url, "REDIS_URL": running.redis_url}
+        os.environ |= {
+            "DATABASE_URL": running.database_url,
+            "REDIS_URL": running.redis_url,
+            "API_AUTH": "off",
+            "AWS_REGION": "us-east-1",
+            "STAGE": "local",
+        }
         yield running
 
 
@@ -63,7 +74,8 @@ def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]
 
 @pytest.fixture
 def conn(shared_connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    shared_connection.execute("DELETE FROM jobs; DELETE FROM job_logs; DELETE FROM job_stats")
+    shared_connection.execute("DELETE FROM jobs; DELETE FROM job_tags; DELETE FROM idempotency_keys; DELETE FROM audit")
+    shared_connection.execute("DELETE FROM job_logs; DELETE FROM job_stats")
     return shared_connection
 
 
@@ -90,6 +102,11 @@ def database(addresses: Addresses, conn: psycopg.Connection[Any]) -> Iterator[Da
 @pytest.fixture
 def store(database: Database) -> JobStore:
     return JobStore(database)
+
+
+@pytest.fixture
+def lists(database: Database) -> JobLists:
+    return JobLists(database)
 
 
 @pytest.fixture
@@ -130,6 +147,7 @@ class World:
         self.registry = registry
         self.store = self.new_store()
         self.attempts = self.new_attempts()
+        self.lists = JobLists(self._new_database())
         self.link = RedisLink(cache)
         self.queues = Queues(cache)
         self.stream = EventStream(cache)
@@ -236,6 +254,20 @@ def world(
     world = World(addresses, cache, registry)
     yield world
     world.close()
+
+
+@pytest.fixture(scope="session")
+def client(addresses: Addresses) -> Iterator[Client]:
+    import app
+
+    with Client(app.app) as client:
+        yield client
+    resources._database("api").close()
+
+
+@pytest.fixture
+def api(client: Client, world: World) -> Api:
+    return Api(client)
 
 
 def a_settings(addresses: Addresses) -> Settings:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from chalice.test import Client, HTTPResponse
+from chalice.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
-from chalicelib import resources, wire
+from chalicelib import pages, resources, wire
 from chalicelib.errors import StoreUnavailable
+from tests.integration.calls import Api, problem
 from tests.integration.conftest import World
 
 ANCESTOR_FIELDS = {
@@ -28,42 +27,6 @@ ANCESTOR_FIELDS = {
     "finished_at",
     "worker_id",
 }
-
-
-class Api:
-    """Calls the app as API Gateway would."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def get(self, path: str) -> HTTPResponse:
-        return self._client.http.get(path)
-
-    def post(self, path: str, body: object, **headers: str) -> HTTPResponse:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._client.http.post(path, headers={"Content-Type": "application/json", **headers}, body=raw)
-
-
-@pytest.fixture(scope="module")
-def client(addresses: Any) -> Iterator[Client]:
-    import app
-
-    with Client(app.app) as client:
-        yield client
-    resources._database("api").close()
-
-
-@pytest.fixture
-def api(client: Client, world: World) -> Api:
-    return Api(client)
-
-
-def problem(response: HTTPResponse) -> dict[str, Any]:
-    assert response.headers["Content-Type"] == "application/problem+json"
-    document: dict[str, Any] = response.json_body
-    assert document["status"] == response.status_code
-    assert {"type", "title", "detail", "code", "request_id"} <= document.keys()
-    return document
 
 
 def test_an_ancestors_submit_works_unchanged(api: Api) -> None:
@@ -193,7 +156,7 @@ def test_pages_are_linked_until_the_last_one(api: Api) -> None:
 
 
 def test_a_page_of_large_jobs_ends_early_and_is_linked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "PAGE_BYTES", 10_000)
+    monkeypatch.setattr(pages, "PAGE_BYTES", 10_000)
     ids = [api.post("/jobs", {"job_type": "echo", "payload": "x" * 4_000}).json_body["id"] for _ in range(5)]
 
     first = api.get("/jobs?limit=5")
@@ -217,7 +180,7 @@ def test_chalices_own_refusals_are_problem_documents_too(client: Client, api: Ap
 def test_an_unexpected_fault_is_a_problem_without_details(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(resources, "scheduler", lambda: 1 / 0)
+    monkeypatch.setattr(resources, "lists", lambda: 1 / 0)
 
     response = api.get("/jobs")
 
@@ -253,7 +216,11 @@ def test_a_submit_while_redis_is_away_is_accepted(api: Api, world: World, monkey
 def test_health_readiness_and_index(api: Api) -> None:
     assert api.get("/").json_body == {"status": "ok"}
     assert api.get("/health").json_body == {"status": "ok"}
-    assert api.get("/ready").json_body == {"status": "ready", "checks": {"postgres": "ok", "redis": "ok"}}
+    assert api.get("/ready").json_body == {
+        "status": "ready",
+        "checks": {"postgres": "ok", "redis": "ok"},
+        "auth": "off",
+    }
 
 
 def test_readiness_says_what_is_missing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

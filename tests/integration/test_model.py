@@ -38,8 +38,8 @@ from chalicelib.jobs import (
     Released,
     Retry,
 )
-from chalicelib.scheduler import Submission
 from chalicelib.store.database import Database
+from chalicelib.submissions import Submission
 from tests.integration.conftest import FOREVER, World
 from tests.integration.lossy import Claim, Hands
 from tests.integration.model import ModelJob, Reminder

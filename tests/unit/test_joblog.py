@@ -84,6 +84,18 @@ def test_handlers_on_one_event_loop_keep_their_lines_apart(registry: Registry) -
     assert [messages(attempt) for attempt in attempts] == [["1 0", "1 1", "1 2"], ["2 0", "2 1", "2 2"]]
 
 
+def test_what_the_engine_says_of_a_coroutine_that_failed_is_not_its_own(registry: Registry) -> None:
+    @job("echo", into=registry)
+    async def handler(payload: Any, context: JobContext) -> None:
+        here.info("its own")
+        raise ValueError
+
+    attempt = an_attempt()
+    asyncio.run(Executor(registry, random.Random(1)).run_async(attempt))
+
+    assert messages(attempt) == ["its own"]
+
+
 def test_an_attempt_that_logs_nothing_has_no_log(registry: Registry) -> None:
     @job("echo", into=registry)
     def handler(payload: Any, context: JobContext) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import psycopg
 
 from chalicelib import resources
-from chalicelib.scheduler import Submission
+from chalicelib.submissions import Submission
 from tests.bench.peers.inside.protocol import Driver, payload, serve
 from tests.bench.peers.ours import jobs  # noqa: F401 (registers)
 

@@ -1,0 +1,57 @@
+"""JSON from clients, read strictly: what two readers could understand in two ways is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+from chalicelib.errors import InvalidInput, MalformedJson
+
+T = TypeVar("T")
+
+
+def decoded(raw: bytes | msgspec.Raw, shape: Any) -> Any:
+    """shape: a type, or a union of them. Raises MalformedJson or InvalidInput."""
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedJson(str(error)) from None
+
+
+def converted(values: dict[str, str], shape: type[T]) -> T:
+    """Texts from a query or from headers, as what they stand for. Raises InvalidInput, for unknown names too."""
+    try:
+        return msgspec.convert(values, shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, root="") from None
+
+
+def refuse_repeated_names(raw: bytes) -> None:
+    """One object must not have two members of one name. Raises InvalidInput.
+
+    msgspec keeps the last one, others the first: a payload that was checked by one would mean something else to another.
+    """
+    try:
+        json.loads(raw, object_pairs_hook=_once, parse_int=_ignored, parse_float=_ignored)
+    except (ValueError, RecursionError):
+        return  # no JSON at all: whoever decodes it says so
+
+
+def _once(members: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in members}) < len(members):
+        names = [name for name, _ in members]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(f"the name {repeated!r} stands twice in one object")
+
+
+def _ignored(number: str) -> None:
+    """Python refuses to read integers of more than 4,300 digits."""
+
+
+def _invalid(error: msgspec.ValidationError, root: str = "$") -> InvalidInput:
+    reason, _, path = str(error).partition(" - at `$")
+    return InvalidInput(reason, (root + path.rstrip("`")).lstrip("." if not root else "") or "query")

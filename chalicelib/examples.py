@@ -1,0 +1,53 @@
+"""What the API's description shows as examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.forms import Batch, Cancellation, KeyForm, Revival
+from chalicelib.submissions import Submission
+
+BODIES: Mapping[Any, Mapping[str, object]] = {
+    Submission: {
+        "small": {"job_type": "process_data", "payload": {"user_id": 101}},
+        "with options": {
+            "job_type": "http_request",
+            "payload": {"url": "https://example.com/hook", "method": "POST"},
+            "queue": "hooks",
+            "priority": 10,
+            "delay_seconds": 60,
+            "max_attempts": 5,
+            "backoff": {"type": "exponential", "base": 2, "cap": 600},
+            "tags": ["customer:7"],
+        },
+    },
+    Batch: {"two jobs": {"jobs": [{"job_type": "echo", "payload": 1}, {"job_type": "echo", "payload": 2}]}},
+    Cancellation: {"count first": {"queue": "hooks", "dry_run": True}, "then do it": {"queue": "hooks"}},
+    Revival: {"what failed today": {"job_type": "http_request", "created_after": "2026-11-25T00:00:00Z"}},
+    KeyForm: {"for a service": {"name": "billing", "role": "operator", "rate_limit": 600}},
+}
+
+JOB: Mapping[str, object] = {
+    "id": "01a20a21-9f5b-76e0-8fda-cd7a8388a0b2",
+    "job_type": "process_data",
+    "payload": {"user_id": 101},
+    "status": "QUEUED",
+    "result": None,
+    "created_at": "2026-11-23T20:38:25.380Z",
+    "started_at": None,
+    "finished_at": None,
+    "worker_id": None,
+    "queue": "default",
+    "priority": 0,
+    "run_at": "2026-11-23T20:38:25.380Z",
+    "attempt": 0,
+    "max_attempts": 3,
+    "version": 1,
+    "error": None,
+    "progress": None,
+    "tags": [],
+    "timeout_seconds": 30.0,
+    "cancel_requested_at": None,
+    "errors": [],
+}

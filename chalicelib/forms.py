@@ -1,0 +1,225 @@
+"""What callers send: queries, headers and bodies, and what each of them means. The API's description is made from these types."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from chalicelib.callers import Role
+from chalicelib.decoding import T, converted
+from chalicelib.errors import InvalidInput
+from chalicelib.jobs import JobStatus, Label
+from chalicelib.store.jobs import Once
+from chalicelib.store.lists import JobFilter, Part
+from chalicelib.store.partitions import first_id_at
+from chalicelib.submissions import Name, Tag
+from chalicelib.views import JobView
+
+MOST_JOBS = 10_000  # a batch
+MOST_IDS = 1_000  # a cancellation or revival by ids
+LONGEST_WAIT = 20  # seconds: API Gateway gives up after 29
+
+Moment = Annotated[datetime, Meta(tz=True)]
+PageSize = Annotated[int, Meta(ge=1, le=1_000)]
+Wait = Annotated[float, Meta(ge=0, le=LONGEST_WAIT, description="Seconds to wait for news.")]
+
+_FIELD = "|".join(JobView.__struct_fields__)
+Fields = Annotated[
+    str, Meta(pattern=rf"^({_FIELD})(,({_FIELD}))*\Z", description="Only these fields of a job, in a list with commas.")
+]
+Large = Annotated[
+    str, Meta(pattern=r"^(payload|result)(,(payload|result))*\Z", description="payload, result, or both with a comma.")
+]
+
+
+class Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may be said, and nothing else: a misspelt filter must not show everything."""
+
+
+class NoQuery(Form, frozen=True):
+    """Routes without parameters."""
+
+
+class Filter(Form, frozen=True):
+    """Which jobs. Conditions join; times are those of the jobs' ids."""
+
+    status: Label | UnsetType = UNSET
+    queue: Name | UnsetType = UNSET
+    job_type: Name | UnsetType = UNSET
+    tag: Tag | UnsetType = UNSET
+    created_after: Moment | UnsetType = UNSET
+    created_before: Moment | UnsetType = UNSET
+    cursor: Annotated[
+        UUID | UnsetType, Meta(description="Where the page before ended: jobs that are older than this one.")
+    ] = UNSET
+
+    def chosen(self, limit: int = 100) -> JobFilter:
+        return JobFilter(
+            **_LABELS[self.status] if self.status else {},
+            queue=self.queue or None,
+            job_type=self.job_type or None,
+            tag=self.tag or None,
+            before=_earlier(self.cursor or None, _first_id(self.created_before or None)),
+            after=_first_id(self.created_after or None),
+            limit=limit,
+        )
+
+
+# What each status on the wire means to the store; ``jobs.status_label`` is the same rule the other way round.
+_LABELS: Mapping[str, dict[str, Any]] = {
+    **{status: {"status": status} for status in JobStatus},
+    "QUEUED": {"status": JobStatus.QUEUED, "waits": False},
+    "SCHEDULED": {"status": JobStatus.QUEUED, "waits": True, "retries": False},
+    "RETRYING": {"status": JobStatus.QUEUED, "waits": True, "retries": True},
+}
+
+
+class ListQuery(Filter, frozen=True):
+    """A list of jobs, newest first."""
+
+    limit: PageSize = 100
+    include: Large | UnsetType = UNSET
+    exclude: Large | UnsetType = UNSET
+    fields: Fields | UnsetType = UNSET
+
+    def part(self, name: str) -> Part:
+        """How much of a payload or a result to show."""
+        if name in (self.exclude or "").split(","):
+            return "none"
+        return "whole" if name in (self.include or "").split(",") else "inline"
+
+
+class JobQuery(Form, frozen=True):
+    """One job."""
+
+    wait: Wait = 0
+    fields: Fields | UnsetType = UNSET
+
+
+class PageQuery(Form, frozen=True):
+    """A list without filters."""
+
+    cursor: UUID | UnsetType = UNSET
+    limit: PageSize = 100
+
+
+class JobHeaders(Form, frozen=True, rename={"if_none_match": "If-None-Match"}):
+    """if_none_match: the ETag of what the caller has."""
+
+    if_none_match: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
+
+    def has(self, etag: str) -> bool:
+        known = [tag.strip().removeprefix("W/") for tag in (self.if_none_match or "").split(",")]
+        return etag in known or "*" in known
+
+
+class SubmitHeaders(Form, frozen=True, rename={"idempotency_key": "Idempotency-Key"}):
+    """idempotency_key: the same key and body within 24 hours is the same submit."""
+
+    idempotency_key: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]*\Z")] | UnsetType = UNSET
+
+    def once(self, body: object) -> Once | None:
+        """The fingerprint is of what the body says: spaces and the order of names do not matter."""
+        if not self.idempotency_key:
+            return None
+        content = msgspec.json.decode(msgspec.json.encode(body))
+        return Once(self.idempotency_key, hashlib.sha256(msgspec.json.encode(content, order="sorted")).digest())
+
+
+class Batch(Form, frozen=True):
+    """Many jobs, all or none."""
+
+    jobs: Annotated[
+        list[msgspec.Raw],
+        Meta(
+            min_length=1, max_length=MOST_JOBS, extra_json_schema={"items": {"$ref": "#/components/schemas/Submission"}}
+        ),
+    ]
+
+
+Ids = Annotated[list[UUID], Meta(min_length=1, max_length=MOST_IDS)]
+
+
+class Selection(Filter, frozen=True):
+    """Jobs to move: some by their ids, or all that fit a filter."""
+
+    ids: Ids | UnsetType = UNSET
+    dry_run: Annotated[bool, Meta(description="Only count them.")] = False
+
+    def __post_init__(self) -> None:
+        asked = self.told().keys()
+        if not asked - {"cursor"}:
+            raise ValueError("name ids, or at least one condition")
+        if "ids" in asked and len(asked) > 1:
+            raise ValueError("name ids or conditions, not both")
+
+    def told(self) -> dict[str, object]:
+        """What was said, for the audit."""
+        said: dict[str, object] = msgspec.to_builtins(self)
+        return {name: value for name, value in said.items() if name != "dry_run"}
+
+
+class Cancellation(Selection, frozen=True):
+    """Jobs to cancel. Without a status: whatever is not finished."""
+
+    status: Literal["BLOCKED", "SCHEDULED", "QUEUED", "RETRYING", "RUNNING"] | UnsetType = UNSET
+
+    def chosen(self, limit: int = 100) -> JobFilter:
+        return msgspec.structs.replace(super().chosen(limit), unfinished=not self.status)
+
+
+class Revival(Selection, frozen=True):
+    """Jobs to put back. Without a status: what FAILED, and nothing that somebody cancelled."""
+
+    status: Literal["FAILED", "CANCELLED"] | UnsetType = UNSET
+
+    def chosen(self, limit: int = 100) -> JobFilter:
+        return msgspec.structs.replace(super().chosen(limit), status=JobStatus(self.status or "FAILED"))
+
+
+class KeyForm(Form, frozen=True):
+    """A new API key. rate_limit: requests a minute."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+    role: Role
+    expires_at: Moment | UnsetType = UNSET
+    rate_limit: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.expires_at and self.expires_at <= datetime.now(UTC):
+            raise ValueError("expires_at is over already")
+
+
+def query_of(params: Mapping[str, list[str]], shape: type[T]) -> T:
+    """Raises InvalidInput."""
+    for name, values in params.items():
+        if len(values) > 1:
+            raise InvalidInput("given more than once", name)
+        if name in MOMENTS and not _DATE.match(values[0]):
+            raise InvalidInput("expected a date and time, as in 2026-11-25T09:30:00Z", name)
+    return converted({name: values[0] for name, values in params.items()}, shape)
+
+
+MOMENTS = {"created_after", "created_before"}
+_DATE = re.compile(r"\d{4}-")  # a number alone would be taken for seconds since 1970
+
+
+def headers_of(headers: Mapping[str, str], shape: type[msgspec.Struct]) -> Any:
+    """Raises InvalidInput."""
+    known = {name: headers[name] for name in shape.__struct_encode_fields__ if name in headers}
+    return converted(known, shape)
+
+
+def _first_id(moment: datetime | None) -> UUID | None:
+    return None if moment is None else first_id_at(moment)
+
+
+def _earlier(*ids: UUID | None) -> UUID | None:
+    return min((each for each in ids if each is not None), default=None)

@@ -1,0 +1,68 @@
+"""Make, list and revoke API keys."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from chalicelib.callers import Deed, Role
+from chalicelib.connections import Connection, Connections
+from chalicelib.errors import ConnectionGone, GatewayUnavailable, QueueUnavailable
+from chalicelib.gateway import Gateway
+from chalicelib.keys import ApiKey, as_text, hashed, new_key
+from chalicelib.store.keys import KeyStore
+
+logger = logging.getLogger(__name__)
+
+
+class Keyring:
+    """All keys of a deployment."""
+
+    def __init__(self, *, store: KeyStore, connections: Connections, gateway: Gateway) -> None:
+        self._store = store
+        self._connections = connections
+        self._gateway = gateway
+
+    def all(self) -> list[ApiKey]:
+        return self._store.all()
+
+    def create(
+        self,
+        *,
+        name: str,
+        role: Role,
+        created_by: str,
+        expires_at: datetime | None = None,
+        rate_limit: int | None = None,
+        deed: Deed | None = None,
+    ) -> tuple[ApiKey, str]:
+        """The key, and its text, which nobody can tell afterwards. Raises StoreUnavailable."""
+        key_id, secret = new_key()
+        key = self._store.insert(
+            key_id=key_id,
+            secret_hash=hashed(secret),
+            name=name,
+            role=role,
+            rate_limit=rate_limit,
+            expires_at=expires_at,
+            created_by=created_by,
+            deed=deed,
+        )
+        return key, as_text(key_id, secret)
+
+    def revoke(self, key_id: str, deed: Deed | None = None) -> None:
+        """It opens nothing after 30 s at most, and its WebSockets are cut. Raises KeyNotFound or StoreUnavailable."""
+        self._store.revoke(key_id, deed)
+        try:
+            for connection in self._connections.all().values():
+                if connection.caller_id == key_id:
+                    self._cut(connection)
+        except QueueUnavailable as error:
+            logger.warning("revoked, but its connections could not be cut", extra={"reason": str(error)})
+
+    def _cut(self, connection: Connection) -> None:
+        try:
+            self._gateway.cut(connection.api_id, connection.stage, connection.id)
+        except (ConnectionGone, GatewayUnavailable):
+            logger.info("connection could not be cut", extra={"connection_id": connection.id})
+        self._connections.remove(connection.id)

@@ -1,0 +1,67 @@
+"""Jobs as answers: pages with the way to the next one in a Link header, and single jobs that are waited for."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from itertools import accumulate
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from chalicelib.callers import Caller
+from chalicelib.forms import JobHeaders, JobQuery, ListQuery
+from chalicelib.jobs import Job
+from chalicelib.patience import patiently
+from chalicelib.store.lists import Page
+from chalicelib.views import inline, part, whole
+from chalicelib.wire import BASE, Reply, etag_of
+
+PAGE_BYTES = 4 * 1024 * 1024  # a Lambda may answer with 6 MB, as escaped text; a page that would be larger ends early
+
+
+def job_page(page: Page, query: ListQuery) -> Reply[Any]:
+    included, excluded = (query.include or "").split(","), (query.exclude or "").split(",")
+    shown = [msgspec.json.encode(part(inline(job, included, excluded), query.fields or None)) for job in page.jobs]
+    count = max(1, sum(1 for size in accumulate(map(len, shown)) if size <= PAGE_BYTES))
+    cursor = page.stopped_at if count >= len(shown) else page.jobs[count - 1].id
+    answer = msgspec.Raw(b"[" + b",".join(shown[:count]) + b"]")
+    return Reply(answer, headers=link("/jobs", query, cursor))
+
+
+def id_page(path: str, query: msgspec.Struct, views: Sequence[Any], limit: int) -> Reply[Any]:
+    """views: at most ``limit``, newest first, each with its id."""
+    return Reply([*views], headers=link(path, query, views[-1].id if len(views) == limit else None))
+
+
+def link(path: str, query: msgspec.Struct, cursor: UUID | None) -> dict[str, str]:
+    """The same query from the cursor on; nothing when there is none."""
+    if cursor is None:
+        return {}
+    asked = {name: str(value) for name, value in msgspec.to_builtins(query).items()}
+    following = urllib.parse.urlencode({**asked, "cursor": str(cursor)})
+    return {"Link": f'<{BASE}{path}?{following}>; rel="next"'}
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A job as one caller sees it."""
+
+    view: Any
+    etag: str
+    is_final: bool
+
+
+def awaited_job(read: Callable[[], Job], caller: Caller, query: JobQuery, headers: JobHeaders) -> Shown:
+    """The job, once it is final; for a caller who knows it, once it is another than that. Or after the time they wait."""
+
+    def is_news(shown: Shown) -> bool:
+        return not headers.has(shown.etag) if headers.if_none_match else shown.is_final
+
+    return patiently(lambda: _shown(read(), caller, query.fields or None), is_news, timedelta(seconds=query.wait))
+
+
+def _shown(job: Job, caller: Caller, fields: str | None) -> Shown:
+    view = part(whole(job, tracebacks=caller.sees_tracebacks), fields)
+    return Shown(view, etag_of(view), job.finished_at is not None)

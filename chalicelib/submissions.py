@@ -1,0 +1,107 @@
+"""What a client asks for, checked, and as a new job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from uuid_utils.compat import uuid7
+
+from chalicelib.backoff import Backoff
+from chalicelib.decoding import decoded
+from chalicelib.errors import InvalidBatch, InvalidInput, MalformedJson, TooLarge
+from chalicelib.handlers.registry import Registry
+from chalicelib.jobs import DEFAULT_QUEUE, NewJob
+
+PAYLOAD_BYTES = 256 * 1024
+TAG_BYTES = 4 * 1024  # all of a job's
+LONGEST_DELAY = 366 * 24 * 3600
+LONGEST_RUN = 24 * 3600
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
+Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+
+
+RunAt = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^[2-8][0-9]{3}-"})]
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client asks for. None: the job type's own default. run_at wins over delay_seconds."""
+
+    job_type: str
+    payload: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
+    queue: Name = DEFAULT_QUEUE
+    priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] = 0
+    run_at: RunAt | None = None
+    delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DELAY)] = 0
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_RUN)] | None = None
+    tags: Annotated[list[Tag], msgspec.Meta(max_length=50)] = []
+    backoff: Backoff | None = None
+
+
+def new_jobs(registry: Registry, submissions: Sequence[msgspec.Raw]) -> list[NewJob]:
+    """Raises InvalidBatch, for all faults at once."""
+    jobs, faults = [], []
+    for at, raw in enumerate(submissions):
+        try:
+            jobs.append(new_job(registry, decoded(raw, Submission)))
+        except InvalidInput as error:
+            faults += [(f"$.jobs[{at}]{path.removeprefix('$')}", detail) for path, detail in error.faults]
+        except (TooLarge, MalformedJson) as error:
+            faults.append((f"$.jobs[{at}]", str(error)))
+    if faults:
+        raise InvalidBatch(faults)
+    return jobs
+
+
+def new_job(registry: Registry, submission: Submission) -> NewJob:
+    """Raises InvalidInput or TooLarge."""
+    job_type = registry.get(submission.job_type)
+    _check_payload(submission.payload)
+    _check_time(submission.run_at)
+    _check_tags(submission.tags)
+    job_type.decode(submission.payload)
+    return NewJob(
+        id=uuid7(),
+        job_type=job_type.name,
+        payload=submission.payload,
+        queue=submission.queue,
+        priority=submission.priority,
+        run_at=submission.run_at,
+        delay=timedelta(seconds=submission.delay_seconds),
+        max_attempts=submission.max_attempts or job_type.max_attempts,
+        timeout_seconds=submission.timeout_seconds or job_type.timeout.total_seconds(),
+        tags=submission.tags,
+        backoff=submission.backoff,
+    )
+
+
+def _check_payload(payload: msgspec.Raw) -> None:
+    """What no job type may be given. The whole of it is read: a job type may skip fields that it does not know."""
+    size = memoryview(payload).nbytes
+    if size > PAYLOAD_BYTES:
+        raise TooLarge("payload", size, PAYLOAD_BYTES)
+    if _ESCAPED_NUL.search(bytes(payload)):
+        raise InvalidInput("NUL characters cannot be stored", "$.payload")
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInput(str(error), "$.payload") from None
+
+
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # not the end of an escaped backslash
+
+
+def _check_tags(tags: Sequence[str]) -> None:
+    """Together small enough for any job to fit into one frame."""
+    if sum(len(tag.encode()) for tag in tags) > TAG_BYTES:
+        raise InvalidInput(f"more than {TAG_BYTES:,} bytes of tags", "$.tags")
+
+
+def _check_time(run_at: datetime | None) -> None:
+    if run_at is not None and not 2000 <= run_at.year <= 8999:
+        raise InvalidInput("expected a year from 2000 to 8999", "$.run_at")
