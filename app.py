@@ -12,7 +12,7 @@ import msgspec
 from chalice.app import Response, WebsocketEvent
 from msgspec import UNSET
 
-from chalicelib import answers, logs, openapi, pages, reference, resources, views, wire
+from chalicelib import answers, logs, openapi, pages, reference, reports, resources, views, wire
 from chalicelib.bulk import Progress
 from chalicelib.callers import Role
 from chalicelib.errors import (
@@ -22,6 +22,7 @@ from chalicelib.errors import (
     JobNotFound,
     KeyNotFound,
     MalformedJson,
+    QueueNotFound,
     QueueUnavailable,
     ScheduleExists,
     ScheduleNotFound,
@@ -35,8 +36,10 @@ from chalicelib.forms import (
     JobQuery,
     KeyForm,
     ListQuery,
+    LogsQuery,
     PageQuery,
     Revival,
+    StatsQuery,
     SubmitHeaders,
 )
 from chalicelib.handlers import registry
@@ -56,6 +59,7 @@ app.experimental_feature_flags.update(["WEBSOCKETS"])
 routes = Routes(app, lambda: resources.gatekeeper(), wire.cors(resources.dashboard_origin()))
 
 VIEWER, OPERATOR, ADMIN = Role
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 CREATED, OK_200, NO_CONTENT = HTTPStatus.CREATED, HTTPStatus.OK, HTTPStatus.NO_CONTENT
 
 
@@ -153,6 +157,16 @@ def show_job(call: Call, job_id: UUID, query: JobQuery, headers: JobHeaders) -> 
     return wire.not_modified(shown.etag) if headers.has(shown.etag) else Reply(shown.view, headers={"ETag": shown.etag})
 
 
+@routes.add("GET /jobs/{job_id}/logs", VIEWER, fails=(JobNotFound,))
+def show_logs(call: Call, job_id: UUID, query: LogsQuery) -> Reply[reports.LogsView]:
+    """Show what a job's handler logged, attempt by attempt.
+
+    ``wait`` holds the answer back until there are lines, or the job is final.
+    """
+    lines = pages.awaited_lines(lambda: resources.scheduler().get(job_id), resources.job_logs(), query)
+    return Reply(reports.logs_view(lines, query.cursor))
+
+
 @routes.add("POST /jobs/{job_id}/cancel", OPERATOR, fails=(JobNotFound, IllegalMove))
 def cancel(call: Call, job_id: UUID) -> Reply[views.JobView]:
     """Cancel a job. One that runs stays RUNNING until its handler has ended."""
@@ -190,13 +204,44 @@ def list_job_types(call: Call) -> Reply[list[answers.JobTypeView]]:
     return Reply([answers.job_type_view(job_type) for job_type in registry.all().values()])
 
 
+@routes.add("GET /queues", VIEWER)
+def list_queues(call: Call) -> Reply[list[reports.QueueView]]:
+    """List queues, by name: what is set of them, and what waits in them."""
+    return Reply(resources.queue_overview().all())
+
+
+@routes.add("GET /queues/{name}", VIEWER, fails=(QueueNotFound,))
+def show_queue(call: Call, name: Name) -> Reply[reports.QueueView]:
+    """Show a queue."""
+    return Reply(resources.queue_overview().get(name))
+
+
 @routes.add("PUT /queues/{name}", OPERATOR)
-def change_queue(call: Call, name: Name, body: QueueChange) -> Reply[answers.QueueView]:
+def change_queue(call: Call, name: Name, body: QueueChange) -> Reply[reports.QueueView]:
     """Pause a queue, or let it go on. Its limits are for admins to set; what is left out stays as it is."""
     if body.max_running is not UNSET or body.rate_limit is not UNSET:
         call.require(ADMIN)
     resources.flow().change(name, body, call.deed(change=msgspec.to_builtins(body)))
-    return Reply(resources.queue_views().find(name))
+    return Reply(resources.queue_overview().get(name))
+
+
+@routes.add("GET /workers", VIEWER)
+def list_workers(call: Call) -> Reply[list[reports.WorkerView]]:
+    """List worker processes that showed life in the last five minutes."""
+    return Reply([reports.worker_view(each) for each in resources.statistics().workers()])
+
+
+@routes.add("GET /stats", VIEWER)
+def show_stats(call: Call, query: StatsQuery) -> Reply[reports.StatsView]:
+    """Count jobs by status, and show how the last minutes went, up to seven days."""
+    stats = resources.statistics().stats(query.minutes, query.queue or None, query.job_type or None)
+    return Reply(reports.stats_view(stats))
+
+
+@routes.add("GET /metrics", VIEWER, content_type=PROMETHEUS)
+def show_metrics(call: Call) -> Reply[str]:
+    """Show what Prometheus scrapes."""
+    return Reply(resources.statistics().metrics(), content_type=PROMETHEUS)
 
 
 @routes.add("GET /schedules", VIEWER)

@@ -8,30 +8,38 @@ Rules, pure:
     schedules      a schedule, and for which times it runs
     queue_settings what operators set of a queue
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
+    histograms     durations in buckets, and percentiles of them
+    tallies        what a batch of ended attempts adds to the statistics
     callers        who calls, with which role, and what the audit keeps of it
     keys           API keys
     decoding       JSON from clients, read strictly
     views          a job as clients see it
     findings       what doctor found
     events         what a watcher is told, and the frames it comes in
+    joblog         what a handler logs, and whose it is
     logs           one JSON object a line
+    figures        what the statistics say
+    metrics        the same as Prometheus reads it
+    emf            a worker run as CloudWatch metrics
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
     store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, keys, audit,
                    partitions and others, and how rows travel
     throttle       Redis: what is set of queues, and how take obeys it
     queues         Redis: when to look at which job
-    workers        Redis: who is alive, and the bell
+    workers        Redis: who is alive and does what, and the bell
     connections    Redis: who watches what
     stream         Redis: the event stream, and who reads it
     tickets        Redis: tickets for one WebSocket connect each
     rates          Redis: how often each key called
     chores         Redis: whose turn maintenance is, and how far it got
+    snapshots      Redis: answers that are dear to compute
     gateway        send to one WebSocket connection
     waker          start the worker function
     inspection     Redis: doctor's questions, across all of these
 Use cases:
     handlers/      the registry, and one module per family of job types
+    statistics     how the whole system does
     submissions    what a client asks for, checked
     scheduler      submit, get, cancel, revive, copy
     forms          what callers send: queries, headers, bodies
@@ -46,11 +54,13 @@ Use cases:
     executor       run one attempt to its outcome
     children       child processes for isolated handlers
     announcer      tell watchers, when there are any
+    logbook        write down what handlers log
     slots          where handlers run: threads, an event loop
     hand           what a worker holds, and how much more to fetch
     fetcher        take and claim
     settler        record outcomes
     leases         renew leases, record progress, show life
+    presence       tell that this worker is there
     timekeeper     stop what runs too long
     threads        helper threads that must not die unnoticed
     worker         take, claim, run, settle, until told to stop

@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from chalicelib.errors import AttemptStopped
+from chalicelib.joblog import JobLog, LogEntry
 from chalicelib.jobs import ClaimedJob, Outcome, Progress, Released, storable_text
 from chalicelib.settings import Settings
 
@@ -28,17 +29,31 @@ class StopReason(StrEnum):
 class Attempt:
     """Made for every job that is run, so it is kept small: no locks, no events."""
 
-    __slots__ = ("_news", "began_at", "held_since", "interrupt", "job", "outcome", "reason", "settings", "stopped_at")
+    __slots__ = (
+        "_news",
+        "began_at",
+        "held_since",
+        "interrupt",
+        "job",
+        "lines",
+        "outcome",
+        "ran",
+        "reason",
+        "settings",
+        "stopped_at",
+    )
 
     def __init__(self, job: ClaimedJob, settings: Settings, held_since: float) -> None:
         self.job = job
         self.settings = settings
         self.held_since = held_since  # when its lease was asked for; this and the times below: time.monotonic()
         self.began_at = 0.0  # when its handler began; 0: it waits
+        self.ran: float | None = None  # seconds, once it has ended
         self.stopped_at = 0.0
         self.reason: StopReason | None = None  # once it is there, it decides the outcome
         self.interrupt: Callable[[Attempt], None] | None = None  # set while the handler runs: how to make it hear
         self.outcome: Outcome = Released()
+        self.lines: JobLog | None = None  # once it has logged something
         self._news: Progress | None = None
 
     @property
@@ -61,6 +76,12 @@ class Attempt:
 
     def progress(self, fraction: float, message: str = "") -> None:
         self._news = Progress(min(1.0, max(0.0, float(fraction))), storable_text(message[:MESSAGE_CHARACTERS]))
+
+    def note(self, entry: LogEntry) -> None:
+        """Its handler has logged."""
+        if self.lines is None:
+            self.lines = JobLog()
+        self.lines.add(entry)
 
     def check_cancelled(self) -> None:
         if self.reason is not None:

@@ -16,10 +16,11 @@ import msgspec
 
 from chalicelib import logs
 from chalicelib.attempt import Attempt
-from chalicelib.children import Ended, Order, Said
+from chalicelib.children import Ended, Logged, Order, Said
 from chalicelib.errors import AttemptStopped
 from chalicelib.executor import Executor
 from chalicelib.handlers import registry
+from chalicelib.joblog import LogEntry
 from chalicelib.jobs import Progress
 
 
@@ -45,18 +46,26 @@ def main(pipe: Connection) -> None:
 
 
 class TellingAttempt(Attempt):
-    """Its progress goes to the worker."""
+    """Its progress and its log go to the worker."""
 
     def __init__(self, order: Order, pipe: Connection) -> None:
         super().__init__(order.job, order.settings, held_since=time.monotonic())
         self.began_at = time.monotonic()
         self._pipe = pipe
+        self._lock = threading.Lock()  # a handler may have threads of its own
 
     def progress(self, fraction: float, message: str = "") -> None:
         super().progress(fraction, message)
         news: Progress | None = self.take_news()
         if news is not None:
-            self._pipe.send_bytes(msgspec.json.encode(Said(news)))
+            self._tell(Said(news))
+
+    def note(self, entry: LogEntry) -> None:
+        self._tell(Logged(entry))
+
+    def _tell(self, what: Said | Logged) -> None:
+        with self._lock:
+            self._pipe.send_bytes(msgspec.json.encode(what))
 
 
 def _read(pipe: Connection, orders: queue.SimpleQueue[Order]) -> None:

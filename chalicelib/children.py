@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections import deque
+from contextlib import suppress
 from multiprocessing import Pipe
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import msgspec
 from chalicelib.attempt import Attempt
 from chalicelib.errors import HandlerProcessDied
 from chalicelib.handlers.registry import JobType
+from chalicelib.joblog import LogEntry
 from chalicelib.jobs import ClaimedJob, Outcome, Progress, Released
 from chalicelib.settings import Settings
 
@@ -39,10 +41,19 @@ class Said(msgspec.Struct, frozen=True, tag=True):
     progress: Progress
 
 
+class Logged(msgspec.Struct, frozen=True, tag=True):
+    """The handler logged a line."""
+
+    entry: LogEntry
+
+
 class Ended(msgspec.Struct, frozen=True, tag=True):
     """The handler has ended."""
 
     outcome: Outcome
+
+
+Answer = Said | Logged | Ended
 
 
 class Children:
@@ -87,13 +98,19 @@ class Child:
     def run(self, attempt: Attempt, job_type: JobType) -> Outcome:
         """See ``Children.run``."""
         self._send(Order(attempt.job, attempt.settings, _module(job_type)))
-        while (answer := self._answer()) is None or isinstance(answer, Said):
-            if answer is not None:
-                attempt.say(answer.progress)
+        while not isinstance(answer := self._answer(LOOK_SECONDS), Ended):
+            _pass_on(answer, attempt)
             if attempt.reason is not None:
                 self._stop()
+                self._hear_the_last_of(attempt)
                 return Released()
         return answer.outcome
+
+    def _hear_the_last_of(self, attempt: Attempt) -> None:
+        """What it said before it ended."""
+        with suppress(HandlerProcessDied):
+            while (answer := self._answer(0.0)) is not None:
+                _pass_on(answer, attempt)
 
     def _send(self, order: Order) -> None:
         try:
@@ -101,10 +118,10 @@ class Child:
         except OSError:
             raise self._died() from None
 
-    def _answer(self) -> Said | Ended | None:
+    def _answer(self, patience_seconds: float) -> Answer | None:
         """None: nothing yet."""
         try:
-            return _decoder.decode(self._pipe.recv_bytes()) if self._pipe.poll(LOOK_SECONDS) else None
+            return _decoder.decode(self._pipe.recv_bytes()) if self._pipe.poll(patience_seconds) else None
         except (EOFError, OSError):
             raise self._died() from None
 
@@ -116,7 +133,8 @@ class Child:
         try:
             self._process.wait(TERM_SECONDS)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._process.kill()
+            self._process.wait()
 
     def kill(self) -> None:
         self._process.kill()
@@ -130,4 +148,12 @@ def _module(job_type: JobType) -> str:
     return spec.name if spec else name
 
 
-_decoder = msgspec.json.Decoder(Said | Ended)
+def _pass_on(answer: Answer | None, attempt: Attempt) -> None:
+    match answer:
+        case Said(progress):
+            attempt.say(progress)
+        case Logged(entry):
+            attempt.note(entry)
+
+
+_decoder: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)

@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 from chalicelib.broadcaster import Broadcaster
+from chalicelib.emf import Ran
 from chalicelib.maintenance import Maintenance
 from chalicelib.threads import Helpers
 from chalicelib.worker import Budget, Worker
@@ -23,14 +24,15 @@ class Engine:
         """Safe in a signal handler."""
         self._worker.stop()
 
-    def run(self, budget: Budget, grace: timedelta) -> int:
-        """Returns the number of attempts made. Watchers hear of the last one before this returns."""
+    def run(self, budget: Budget, grace: timedelta) -> Ran:
+        """Watchers hear of the last attempt before this returns."""
         stopped = threading.Event()
         beside = Helpers(self.stop)
         beside.start(self._broadcaster.run, stopped)
         beside.start(self._maintenance.run, stopped)
         try:
-            return self._worker.run(budget, grace)
+            attempts = self._worker.run(budget, grace)
+            return Ran(attempts, self._worker.completed, self._worker.failed)
         finally:
             stopped.set()
             beside.join()

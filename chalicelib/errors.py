@@ -14,6 +14,7 @@ SchedulerError
 ├─ Forbidden             the key's role does not include this
 ├─ RateLimited           the key was used too often
 ├─ IdempotencyConflict   another body came with this Idempotency-Key
+├─ QueueNotFound         no queue has this name
 ├─ ScheduleNotFound      no schedule has this name
 ├─ ScheduleExists        a schedule has this name already
 ├─ IllegalMove           the job's status does not allow this move
@@ -170,6 +171,15 @@ class IdempotencyConflict(SchedulerError):
 
     def __init__(self) -> None:
         super().__init__("this Idempotency-Key came with another body before: use a new key for a new submit")
+
+
+class QueueNotFound(SchedulerError):
+    """No queue of this name has or had jobs, and nobody set anything of it."""
+
+    code = "queue_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no queue {name}")
 
 
 class ScheduleNotFound(SchedulerError):

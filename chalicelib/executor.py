@@ -15,6 +15,7 @@ from chalicelib.attempt import Attempt, StopReason
 from chalicelib.backoff import Backoff
 from chalicelib.errors import AttemptStopped, GiveUp, InvalidPayload, RetryLater, TimedOut, TooLarge, UnknownJobType
 from chalicelib.handlers.registry import JobType, Registry
+from chalicelib.joblog import listener
 from chalicelib.jobs import (
     AttemptError,
     Cancelled,
@@ -64,7 +65,7 @@ class Executor:
         try:
             attempt.check_cancelled()
             job_type = self._registry.get(attempt.job.job_type)
-            outcome: Outcome = Completed(_encoded(await job_type.run(job_type.decode(attempt.job.payload), attempt)))
+            outcome: Outcome = Completed(_encoded(await _awaited(job_type, attempt)))
         except BaseException as error:
             return self.ended(attempt, error)
         return outcome if attempt.reason is None else self.stopped(attempt)
@@ -108,8 +109,22 @@ class Executor:
 
 
 def _called(job_type: JobType, attempt: Attempt) -> object:
-    result = job_type.run(job_type.decode(attempt.job.payload), attempt)
-    return asyncio.run(result) if job_type.is_async else result
+    payload = job_type.decode(attempt.job.payload)
+    listener.set(attempt.note)
+    try:
+        result = job_type.run(payload, attempt)
+        return asyncio.run(result) if job_type.is_async else result
+    finally:
+        # Not a reset to what was before: where AttemptStopped struck just here, that would be an attempt of the past.
+        listener.set(None)
+
+
+async def _awaited(job_type: JobType, attempt: Attempt) -> object:
+    token = listener.set(attempt.note)
+    try:
+        return await job_type.run(job_type.decode(attempt.job.payload), attempt)
+    finally:
+        listener.reset(token)
 
 
 def _encoded(result: object) -> bytes:

@@ -103,6 +103,28 @@ class JobQuery(Form, frozen=True):
     fields: Fields | UnsetType = UNSET
 
 
+class LogsQuery(Form, frozen=True):
+    """Lines of a job's log. cursor: as the answer before gave it."""
+
+    attempt: Annotated[int, Meta(ge=1, le=2**31 - 1)] | UnsetType = UNSET
+    cursor: Annotated[str, Meta(pattern=r"^[0-9]{1,9}-[0-9]{1,9}\Z")] = "0-0"
+    limit: PageSize = 1_000
+    wait: Wait = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        attempt, line = self.cursor.split("-")
+        return int(attempt), int(line)
+
+
+class StatsQuery(Form, frozen=True):
+    """The last minutes, of all jobs or some."""
+
+    minutes: Annotated[int, Meta(ge=1, le=7 * 24 * 60)] = 60
+    queue: Name | UnsetType = UNSET
+    job_type: Name | UnsetType = UNSET
+
+
 class PageQuery(Form, frozen=True):
     """A list without filters."""
 

@@ -52,7 +52,8 @@ class Hand:
             self._ended.discard(attempt)
             return False
         if attempt.began_at:
-            self._learn(attempt.job.job_type, time.monotonic() - attempt.began_at)
+            attempt.ran = time.monotonic() - attempt.began_at
+            self._learn(attempt.job.job_type, attempt.ran)
         if not self.changed.is_set():
             self.changed.set()
         return True

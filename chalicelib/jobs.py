@@ -119,6 +119,7 @@ class ClaimedJob(msgspec.Struct, frozen=True):
     timeout_seconds: float
     backoff: bytes | None
     payload: bytes
+    waited: float  # seconds from run_at to the claim
 
     @property
     def id(self) -> UUID:
@@ -183,6 +184,7 @@ class Settlement(msgspec.Struct, frozen=True):
 
     job: ClaimedJob
     outcome: Outcome
+    ran: float | None = None  # seconds; None: its handler did not begin
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -1,5 +1,5 @@
-"""Keep what the worker holds: renew leases, record progress, show life. Runs on a thread of its own, so that no handler's
-work can make a lease run out."""
+"""Keep what the worker holds: renew leases, record progress and logs, show life. Runs on a thread of its own, so that no
+handler's work can make a lease run out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from chalicelib.attempt import Attempt, StopReason
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.hand import Hand
 from chalicelib.jobs import LEASE, ClaimedJob
+from chalicelib.logbook import Logbook
 from chalicelib.queues import Queues
 from chalicelib.store.attempts import AttemptStore, Renewal
 
 logger = logging.getLogger(__name__)
 
-BEAT = timedelta(milliseconds=250)  # how soon watchers see progress
+BEAT = timedelta(milliseconds=250)  # how soon watchers see progress, and lines of a log
 RENEW_AFTER = timedelta(seconds=10)  # a third of the lease: two renewals may fail before it is lost
 
 
@@ -33,6 +34,7 @@ class Keeper:
         attempts: AttemptStore,
         queues: Queues,
         announcer: Announcer,
+        logbook: Logbook,
         hand: Hand,
         show_life: Callable[[], None],
         say_goodbye: Callable[[], None],
@@ -40,6 +42,7 @@ class Keeper:
         self._attempts = attempts
         self._queues = queues
         self._announcer = announcer
+        self._logbook = logbook
         self._hand = hand
         self._show_life = show_life
         self._say_goodbye = say_goodbye
@@ -66,6 +69,7 @@ class Keeper:
         if due:
             self._renew(due)
         self._report(held)
+        self._logbook.write(self._hand.running())  # of those that have ended, the settler writes
 
     def _renew(self, attempts: list[Attempt]) -> None:
         asked_at = time.monotonic()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from chalicelib.joblog import Capture
 from chalicelib.views import rfc3339
 
 _PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -30,8 +31,8 @@ class JsonLines(logging.Formatter):
 
 
 def start_logging(level: int = logging.INFO) -> None:
-    """Replace whatever handlers the root logger has: Lambda's runtime brings one of its own."""
+    """Replace whatever handlers the root logger has: Lambda's runtime brings one of its own. Job logs hear the same lines."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler, Capture()], force=True)
     logging.getLogger("botocore").setLevel(logging.WARNING)

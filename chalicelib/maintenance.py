@@ -13,6 +13,7 @@ from chalicelib.chores import Chores
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.flow import Flow
 from chalicelib.jobs import Job
+from chalicelib.pruning import Pruning
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
 from chalicelib.store.jobs import START, JobStore, Place
@@ -30,7 +31,7 @@ PATROL_PAGES = 5  # a turn: 60,000 unfinished jobs a minute, for less than a hun
 
 
 class Maintenance:
-    """Puts Redis back in step with Postgres, makes partitions ahead, and fires schedules."""
+    """Puts Redis back in step with Postgres, makes partitions ahead, fires schedules, and prunes."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Maintenance:
         partitions: PartitionStore,
         flow: Flow,
         timetable: Timetable,
+        pruning: Pruning,
         redis_link: RedisLink,
         queues: Queues,
         chores: Chores,
@@ -47,6 +49,7 @@ class Maintenance:
         self._partitions = partitions
         self._flow = flow
         self._timetable = timetable
+        self._pruning = pruning
         self._redis_link = redis_link
         self._queues = queues
         self._chores = chores
@@ -81,6 +84,8 @@ class Maintenance:
         self.patrol()
         if self._chores.is_due("partitions", timedelta(hours=1)):
             self._partitions.ensure()
+        if self._chores.is_due("pruning", timedelta(hours=1)):
+            self._pruning.run()
 
     def rebuild(self) -> int:
         """Redis lost what it knew: tell it of every unfinished job. Returns how many.

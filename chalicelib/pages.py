@@ -12,10 +12,12 @@ from uuid import UUID
 import msgspec
 
 from chalicelib.callers import Caller
-from chalicelib.forms import JobHeaders, JobQuery, ListQuery
+from chalicelib.forms import JobHeaders, JobQuery, ListQuery, LogsQuery
+from chalicelib.joblog import LogLine
 from chalicelib.jobs import Job
 from chalicelib.patience import patiently
 from chalicelib.store.lists import Page
+from chalicelib.store.logs import LogStore
 from chalicelib.views import inline, part, whole
 from chalicelib.wire import BASE, Reply, etag_of
 
@@ -60,6 +62,18 @@ def awaited_job(read: Callable[[], Job], caller: Caller, query: JobQuery, header
         return not headers.has(shown.etag) if headers.if_none_match else shown.is_final
 
     return patiently(lambda: _shown(read(), caller, query.fields or None), is_news, timedelta(seconds=query.wait))
+
+
+def awaited_lines(read: Callable[[], Job], logs: LogStore, query: LogsQuery) -> list[LogLine]:
+    """Those after the cursor, once there are some, or the job is final and there will be none."""
+    job_id, attempt = read().id, query.attempt or None
+
+    def look() -> tuple[bool, list[LogLine]]:
+        is_final = read().finished_at is not None  # before the lines, which are all there when it is
+        return is_final, logs.read(job_id, attempt=attempt, after=query.place, limit=query.limit)
+
+    _, lines = patiently(look, lambda found: found[0] or bool(found[1]), timedelta(seconds=query.wait))
+    return lines
 
 
 def _shown(job: Job, caller: Caller, fields: str | None) -> Shown:

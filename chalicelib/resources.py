@@ -34,31 +34,40 @@ from chalicelib.handlers import registry
 from chalicelib.inspection import RedisInspection
 from chalicelib.keyring import Keyring
 from chalicelib.leases import Keeper
+from chalicelib.logbook import Logbook
 from chalicelib.maintenance import Maintenance
+from chalicelib.presence import Presence
+from chalicelib.pruning import Pruning
+from chalicelib.queue_overview import QueueOverview
 from chalicelib.queues import Queues
 from chalicelib.rates import Rates
 from chalicelib.readiness import Readiness
 from chalicelib.scheduler import Scheduler
 from chalicelib.settings import LOCAL_STAGE, Settings
 from chalicelib.settler import Settler
+from chalicelib.snapshots import Snapshots
+from chalicelib.statistics import Statistics
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.audit import AuditStore
+from chalicelib.store.counts import CountStore
 from chalicelib.store.database import Database
 from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.keys import KeyStore
 from chalicelib.store.lists import JobLists
+from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
 from chalicelib.store.schedules import ScheduleStore
+from chalicelib.store.stats import StatsStore
 from chalicelib.stream import EventStream
 from chalicelib.throttle import Throttle
 from chalicelib.tickets import Tickets
 from chalicelib.timetable import Timetable
 from chalicelib.waker import Waker
 from chalicelib.worker import Worker
-from chalicelib.workers import Workers
+from chalicelib.workers import Form, Workers
 
 
 @lru_cache(maxsize=1)
@@ -70,6 +79,28 @@ def settings() -> Settings:
 @lru_cache(maxsize=1)
 def scheduler() -> Scheduler:
     return _scheduler("api")
+
+
+@lru_cache(maxsize=1)
+def job_logs() -> LogStore:
+    return LogStore(_database("api"))
+
+
+@lru_cache(maxsize=1)
+def statistics() -> Statistics:
+    return Statistics(
+        stats=StatsStore(_database("api")),
+        counts=CountStore(_database("api")),
+        snapshots=Snapshots(_redis()),
+        queues=Queues(_redis()),
+        workers=workers(),
+        connections=connections(),
+    )
+
+
+@lru_cache(maxsize=1)
+def queue_overview() -> QueueOverview:
+    return QueueOverview(flow=flow(), statistics=statistics())
 
 
 @lru_cache(maxsize=1)
@@ -176,7 +207,7 @@ def engine(slots: int, *, shows_life: bool) -> Engine:
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{random.randbytes(3).hex()}"
     client = _redis()
     return Engine(
-        worker=_worker(worker_id, Hand(slots), shows_life=shows_life),
+        worker=_worker(worker_id, Hand(slots), "container" if shows_life else "lambda"),
         broadcaster=Broadcaster(
             name=worker_id, stream=EventStream(client), connections=connections(), gateway=gateway()
         ),
@@ -195,14 +226,18 @@ def _maintenance(role: str) -> Maintenance:
         partitions=PartitionStore(database),
         flow=_flow(role),
         timetable=Timetable(store=ScheduleStore(database), scheduler=_scheduler(role)),
+        pruning=Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
         redis_link=redis_link.RedisLink(client),
         queues=Queues(client),
         chores=Chores(client),
     )
 
 
-def _worker(worker_id: str, hand: Hand, *, shows_life: bool) -> Worker:
+def _worker(worker_id: str, hand: Hand, form: Form) -> Worker:
     queues = Queues(_redis())
+    presence = Presence(
+        workers=workers(), hand=hand, worker_id=worker_id, form=form, host=socket.gethostname(), pid=os.getpid()
+    )
     return Worker(
         worker_id=worker_id,
         settings=settings(),
@@ -222,15 +257,17 @@ def _worker(worker_id: str, hand: Hand, *, shows_life: bool) -> Worker:
             store=JobStore(_database("settle")),
             queues=queues,
             announcer=_announcer("settle"),
+            logbook=Logbook(LogStore(_database("settle"))),
             hand=hand,
         ),
         keeper=Keeper(
             attempts=AttemptStore(_database("keep")),
             queues=queues,
             announcer=_announcer("keep"),
+            logbook=Logbook(LogStore(_database("keep"))),
             hand=hand,
-            show_life=(lambda: workers().show_life(worker_id)) if shows_life else (lambda: None),
-            say_goodbye=(lambda: workers().say_goodbye(worker_id)) if shows_life else (lambda: None),
+            show_life=presence.show,
+            say_goodbye=presence.leave,
         ),
         hand=hand,
     )

@@ -11,6 +11,8 @@ from chalicelib.errors import MissingSettings, UnsafeSettings
 LOCAL_STAGE = "local"
 REQUESTS_A_MINUTE = 6_000
 
+VERSION = "0.1.0"  # as in pyproject.toml, which no package holds
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between a laptop, a stage and a test."""

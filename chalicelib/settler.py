@@ -17,6 +17,7 @@ from chalicelib.attempt import Attempt
 from chalicelib.errors import QueueUnavailable, StoreUnavailable, Unstorable
 from chalicelib.hand import Hand
 from chalicelib.jobs import AttemptError, Cancelled, Completed, Failed, Job, JobStatus, Settlement
+from chalicelib.logbook import Logbook
 from chalicelib.queues import Queues
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.jobs import JobStore
@@ -44,6 +45,7 @@ class Settler:
         store: JobStore,
         queues: Queues,
         announcer: Announcer,
+        logbook: Logbook,
         hand: Hand,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -51,9 +53,12 @@ class Settler:
         self._store = store
         self._queues = queues
         self._announcer = announcer
+        self._logbook = logbook
         self._hand = hand
         self._pause = pause
         self._patient_until = math.inf
+        self.completed = 0  # jobs, so far
+        self.failed = 0
         self._ended: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self.put = self._ended.put  # an attempt that has its outcome
 
@@ -82,13 +87,14 @@ class Settler:
         return batch, False
 
     def _record(self, attempts: list[Attempt]) -> None:
+        logged = [attempt for attempt in attempts if attempt.lines is not None]
+        self._logbook.close(logged)  # first: whoever sees the outcome sees the lines
         try:
             self._complete([each for each in attempts if type(each.outcome) is Completed])
-            self._settle(
-                [Settlement(each.job, each.outcome) for each in attempts if type(each.outcome) is not Completed]
-            )
+            self._settle([_settlement(each) for each in attempts if type(each.outcome) is not Completed])
         except GivenUp:
             logger.error("outcomes given up: the jobs will run again", extra={"count": len(attempts)})
+        self._logbook.close(logged)  # again, in case Postgres was away
         self._hand.drop(attempts)
 
     def _complete(self, attempts: list[Attempt]) -> None:
@@ -97,23 +103,27 @@ class Settler:
             return
         jobs = [attempt.job for attempt in attempts]
         results = [attempt.outcome.result for attempt in attempts if isinstance(attempt.outcome, Completed)]
+        ran = [attempt.ran or 0.0 for attempt in attempts]
         try:
-            count = self._insist(lambda: self._attempts.complete(jobs, results))
+            count = self._insist(lambda: self._attempts.complete(jobs, results, ran))
         except Unstorable:
-            self._settle([Settlement(attempt.job, attempt.outcome) for attempt in attempts])
+            self._settle([_settlement(attempt) for attempt in attempts])
             return
+        self.completed += count
         if count == len(jobs):
             batch = self._announcer.batch()
             self._queues.drop(jobs, batch)
             self._tell(lambda: self._announcer.send_claimed(batch, jobs))
         else:
-            self._look_after([Settlement(attempt.job, attempt.outcome) for attempt in attempts])
+            self._look_after([_settlement(attempt) for attempt in attempts])
 
     def _settle(self, settlements: list[Settlement]) -> None:
         """The long way, for everything else."""
         if not settlements:
             return
         settled = self._settled(settlements)
+        self.completed += sum(job.status is JobStatus.COMPLETED for job in settled)
+        self.failed += sum(job.status is JobStatus.FAILED for job in settled)
         batch = self._announcer.batch()
         self._queues.sync(settled, batch)
         self._tell(lambda: self._announcer.send(batch, [job.id for job in settled]))
@@ -130,7 +140,7 @@ class Settler:
         except Unstorable as error:
             if len(settlements) == 1:
                 failed = Failed(AttemptError(type="Unstorable", message=f"the result cannot be stored: {error}"))
-                return self._settled([Settlement(settlements[0].job, failed)])
+                return self._settled([Settlement(settlements[0].job, failed, settlements[0].ran)])
             middle = len(settlements) // 2
             return [*self._settled(settlements[:middle]), *self._settled(settlements[middle:])]
 
@@ -145,7 +155,11 @@ class Settler:
         self._queues.sync(rows.values(), batch)
         self._tell(lambda: self._announcer.send(batch, [*rows]))
         self._settle(
-            [Settlement(each.job, Cancelled()) for each in settlements if _must_end(each, rows.get(each.job.id))]
+            [
+                Settlement(each.job, Cancelled(), each.ran)
+                for each in settlements
+                if _must_end(each, rows.get(each.job.id))
+            ]
         )
         lost = [str(each.job.id) for each in settlements if _is_lost(each, rows.get(each.job.id))]
         if lost:
@@ -167,6 +181,10 @@ class Settler:
             tell()
         except (QueueUnavailable, StoreUnavailable) as error:
             logger.warning("settled, but nobody could be told", extra={"reason": str(error)})
+
+
+def _settlement(attempt: Attempt) -> Settlement:
+    return Settlement(attempt.job, attempt.outcome, attempt.ran)
 
 
 def _must_end(settlement: Settlement, row: Job | None) -> bool:

@@ -99,6 +99,15 @@ class Worker:
         self._stopping.set()
         self._hand.changed.set()
 
+    @property
+    def completed(self) -> int:
+        """Jobs so far."""
+        return self._settler.completed
+
+    @property
+    def failed(self) -> int:
+        return self._settler.failed
+
     def run(self, budget: Budget, grace: timedelta) -> int:
         """Returns the number of attempts made. grace: how long started jobs may go on after ``stop`` or the budget's end."""
         with self._threads():

@@ -1,18 +1,40 @@
-"""Redis: which container workers are alive, and the bell that wakes them."""
+"""Redis: which container workers are alive, what every worker does, and the bell that wakes them."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
+import msgspec
 import redis
 
 from chalicelib.jobs import Job
 from chalicelib.redis_link import CANCEL_CHANNEL, WAKE_CHANNEL, Batch, reaching_redis, text
 
 SIGN_OF_LIFE = timedelta(seconds=3)  # a killed worker is taken to be alive this long; meanwhile submits wake no Lambda
+
+KEPT = timedelta(minutes=5)  # so that a killed worker can still be seen
+
+Form = Literal["container", "lambda"]
+FORMS: tuple[Form, ...] = ("container", "lambda")
+
+
+class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker process. running: the first hundred of the jobs whose handlers run."""
+
+    id: str
+    form: Form
+    host: str
+    pid: int
+    version: str
+    concurrency: int
+    started_at: datetime
+    seen_at: datetime
+    running: list[UUID]
+    running_count: int
 
 
 class Workers:
@@ -28,6 +50,26 @@ class Workers:
     def say_goodbye(self, worker_id: str) -> None:
         with reaching_redis():
             self._redis.zrem(_ALIVE, worker_id)
+            self._redis.zrem(_SEEN, worker_id)
+            self._redis.hdel(_REPORTS, worker_id)
+
+    def report(self, report: WorkerReport) -> None:
+        """Whatever form it has. When it was seen, Redis says."""
+        with reaching_redis():
+            self._redis.eval(
+                _REPORT, 2, _SEEN, _REPORTS, report.id, msgspec.json.encode(report), int(KEPT.total_seconds() * 1000)
+            )
+
+    def all(self, seen_within: timedelta = KEPT) -> list[WorkerReport]:
+        """Those that reported lately and did not say goodbye, oldest first."""
+        with reaching_redis(), self._redis.pipeline() as commands:
+            commands.time()
+            commands.zrange(_SEEN, 0, -1, withscores=True)
+            commands.hgetall(_REPORTS)
+            (seconds, _), seen, reports = commands.execute()
+        living = {each: score / 1000 for each, score in seen if score / 1000 > seconds - seen_within.total_seconds()}
+        found = [_seen(reports[each], at) for each, at in living.items() if each in reports]
+        return sorted(found, key=lambda report: report.started_at)
 
     def count(self, batch: Batch) -> None:
         """Adds the number of living workers to the batch's answers."""
@@ -58,7 +100,14 @@ class Workers:
                     on_wake(text(message["data"]))
 
 
+def _seen(encoded: bytes, at: float) -> WorkerReport:
+    report = msgspec.json.decode(encoded, type=WorkerReport)
+    return msgspec.structs.replace(report, seen_at=datetime.fromtimestamp(at, UTC))
+
+
 _ALIVE = "workers"
+_SEEN = "{workers}:seen"
+_REPORTS = "{workers}:reports"
 _NUDGE = struct.Struct("!16sI")  # a job's id, and the attempt that was running: after a revival it is another
 
 # KEYS[1]  ZSET  worker id -> when its sign of life ends, ms since the epoch
@@ -74,4 +123,19 @@ _COUNT = """
 local clock = redis.call('TIME')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', clock[1] * 1000 + math.floor(clock[2] / 1000))
 return redis.call('ZCARD', KEYS[1])
+"""
+
+# KEYS[1]  ZSET  worker id -> when it reported last, ms since the epoch
+# KEYS[2]  HASH  worker id -> its report
+# ARGV     worker id, report, how long a report is kept in ms
+_REPORT = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3], 'LIMIT', 0, 1000)
+if #gone > 0 then
+  redis.call('ZREM', KEYS[1], unpack(gone))
+  redis.call('HDEL', KEYS[2], unpack(gone))
+end
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import signal
 import time
@@ -11,7 +13,19 @@ from typing import Any
 from chalicelib.errors import AttemptStopped, RetryLater
 from chalicelib.handlers.registry import JobContext, Registry, job, registry
 
-JOBS = ("apart", "apart_async", "apart_stubborn", "apart_tidy", "apart_dead", "apart_failing", "apart_later")
+here = logging.getLogger(__name__)
+
+JOBS = (
+    "apart",
+    "apart_async",
+    "apart_stubborn",
+    "apart_tidy",
+    "apart_dead",
+    "apart_failing",
+    "apart_later",
+    "apart_talking",
+    "apart_last_words",
+)
 
 
 @job("apart", isolation="process")
@@ -57,6 +71,27 @@ def apart_failing(payload: Any, context: JobContext) -> None:
 @job("apart_later", isolation="process")
 def apart_later(payload: Any, context: JobContext) -> None:
     raise RetryLater(3600)
+
+
+@job("apart_talking", isolation="process")
+async def apart_talking(payload: Any, context: JobContext) -> None:
+    context.log.info("in a child")
+    await asyncio.create_task(_talk())
+    await asyncio.to_thread(here.info, "and its thread")
+
+
+async def _talk() -> None:
+    here.info("in its task")
+
+
+@job("apart_last_words", isolation="process")
+def apart_last_words(payload: Any, context: JobContext) -> None:
+    context.log.info("working")
+    try:
+        time.sleep(600)
+    except AttemptStopped:
+        context.log.info("stopped")
+        raise
 
 
 def add_to(other: Registry) -> None:

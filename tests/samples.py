@@ -28,6 +28,7 @@ def a_claimed_job(**fields: Any) -> ClaimedJob:
             "timeout_seconds": 30.0,
             "backoff": None,
             "payload": b"{}",
+            "waited": 0.0,
             **fields,
         }
     )

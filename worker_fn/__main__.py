@@ -46,11 +46,11 @@ def _serve(concurrency: int, grace: timedelta) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: engine.stop())
         logger.info("worker started", extra={"concurrency": concurrency})
-        attempts = engine.run(Budget(), grace)
+        ran = engine.run(Budget(), grace)
     except SchedulerError as error:
         logger.error("cannot start", extra={"reason": str(error)})
         return 1
-    logger.info("worker stopped", extra={"attempts": attempts})
+    logger.info("worker stopped", extra={"attempts": ran.attempts})
     return 0
 
 

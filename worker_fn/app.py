@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate
 
-from chalicelib import logs, resources
+from chalicelib import emf, logs, resources
+from chalicelib.emf import Ran
+from chalicelib.errors import StoreUnavailable
 from chalicelib.worker import Budget
 
 logs.start_logging()
@@ -38,6 +40,18 @@ def run(event: Any, context: Any) -> dict[str, int]:
 
 
 def _run() -> dict[str, int]:
-    attempts = resources.engine(SLOTS, shows_life=False).run(Budget(LENGTH, until_empty=True), GRACE)
-    logger.info("ran until the queues were empty", extra={"attempts": attempts})
-    return {"attempts": attempts}
+    ran = resources.engine(SLOTS, shows_life=False).run(Budget(LENGTH, until_empty=True), GRACE)
+    logger.info("ran until the queues were empty", extra={"attempts": ran.attempts})
+    _tell_cloudwatch(ran)
+    return {"attempts": ran.attempts}
+
+
+def _tell_cloudwatch(ran: Ran) -> None:
+    """It reads metrics from these lines."""
+    try:
+        depths = resources.statistics().depths()
+    except StoreUnavailable as error:
+        logger.warning("no metrics of this run", extra={"reason": str(error)})
+        return
+    for line in emf.lines(datetime.now(UTC), ran, depths):
+        logger.info("metrics of this run", extra=line)

@@ -33,7 +33,9 @@ class JobContext(Protocol):
     @property
     def settings(self) -> Settings: ...
     @property
-    def log(self) -> logging.LoggerAdapter[logging.Logger]: ...
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """Lines for the job's own log, which clients can follow. So is every line logged, by any logger, on the handler's
+        thread or in its tasks. An attempt keeps 1,000 lines and 1 MB of them."""
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tell watchers how far the job is. fraction: 0 to 1. Cheap: call it as often as you like."""

@@ -1,10 +1,12 @@
-"""The jobs table: the moves of attempts, as workers make them. ``attempt`` is the fencing token of every one.
+"""The jobs table: the moves of attempts, as workers make them. ``attempt`` is the fencing token of every one. What ends
+attempts adds to the statistics in the same statement.
 
 What succeeds goes the short way: ``claim`` returns what it takes to run a job and no more, ``complete`` returns a number.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import LiteralString
@@ -12,11 +14,14 @@ from uuid import UUID
 
 import msgspec
 
-from chalicelib.jobs import ClaimedJob, Job, Progress, RawId, Settlement
+from chalicelib.jobs import ClaimedJob, Completed, Job, Progress, RawId, Settlement
 from chalicelib.store.arrays import ints, jsons
 from chalicelib.store.database import Database
 from chalicelib.store.rows import JOB, as_jobs, bounded, bounded_raw
 from chalicelib.store.settlements import columns, storable
+from chalicelib.store.tallies import ADDED, COUNTED, SHARDS, TALLIES
+from chalicelib.store.tallies import columns as tallied_columns
+from chalicelib.tallies import Tally, of_completed, of_settled
 
 MAX_CRASHES = 3  # a job whose worker died this often is taken to be what kills them
 KEPT_ERRORS = 25
@@ -55,6 +60,7 @@ class AttemptStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._shard = random.randrange(SHARDS)
 
     def claim(self, ids: Sequence[RawId], worker_id: str, lease: timedelta, fits: timedelta) -> list[ClaimedJob]:
         """Start what is due, and what was left by a worker whose lease is over. A job missing from the answer stays as it is.
@@ -75,7 +81,7 @@ class AttemptStore:
                     OR status = 'RUNNING' AND lease_expires_at <= now() AND crashes + 1 < %(max_crashes)s)
                AND timeout_seconds <= %(fits)s AND cancel_requested_at IS NULL
             RETURNING uuid_send(job.id), job.attempt, job.job_type, job.queue, job.priority, job.failures, job.max_attempts,
-                      job.crashes, job.timeout_seconds, job.backoff, job.payload
+                      job.crashes, job.timeout_seconds, job.backoff, job.payload, date_part('epoch', now() - job.run_at)
             """,
             {
                 **bounded_raw(ids),
@@ -108,6 +114,7 @@ class AttemptStore:
         """End what no worker may claim any more: its last allowed worker vanished too, or it vanished with a cancelled job."""
         rows = self._database.fetch(
             """
+            WITH changed AS (
             UPDATE jobs AS job
                SET status = CASE WHEN cancel_requested_at IS NULL THEN 'FAILED' ELSE 'CANCELLED' END,
                    version = version + 1, finished_at = now(), lease_expires_at = NULL,
@@ -119,8 +126,9 @@ class AttemptStore:
                AND (   status = 'RUNNING' AND lease_expires_at <= now()
                        AND (crashes + 1 >= %(max_crashes)s OR cancel_requested_at IS NOT NULL)
                     OR status = 'QUEUED' AND cancel_requested_at IS NOT NULL)
-            RETURNING job.id
-            """,
+            RETURNING job.id, job.queue, job.job_type, job.status)"""
+            + COUNTED
+            + " SELECT id FROM changed",
             {
                 **bounded(ids),
                 "max_crashes": MAX_CRASHES,
@@ -130,13 +138,14 @@ class AttemptStore:
         )
         return [job_id for (job_id,) in rows]
 
-    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes]) -> int:
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> int:
         """Record results. Returns how many: where some are missing, ask ``find`` what became of them.
 
-        A job that somebody asked to end is not completed: it takes a ``Cancelled``.
+        A job that somebody asked to end is not completed: it takes a ``Cancelled``. ran: seconds, for the statistics.
         """
-        return self._database.count(
+        ((count, ids),) = self._database.fetch(
             """
+            WITH done AS (
             UPDATE jobs AS job
                SET status = 'COMPLETED', version = version + 1, result = held.result, finished_at = now(),
                    lease_expires_at = NULL, error = NULL, progress = NULL
@@ -144,18 +153,33 @@ class AttemptStore:
              WHERE """
             + _OURS
             + """ AND job.cancel_requested_at IS NULL
+            RETURNING job.id), all_done AS MATERIALIZED (SELECT count(*) FROM done), counted AS ("""
+            + TALLIES
+            + " WHERE (SELECT count FROM all_done) = %(count)s"
+            + ADDED
+            + """)
+            SELECT count, CASE WHEN count < %(count)s THEN ARRAY(SELECT uuid_send(id) FROM done) END
+              FROM all_done
             """,
             {
                 **_held(jobs),
+                **self._tallied(of_completed(jobs, ran), len(jobs)),
                 "results": jsons([storable(result) for result in results]),
             },
         )
+        if ids:
+            ours = set(ids)
+            seconds: Sequence[float | None] = ran or [None] * len(jobs)
+            ended = [Settlement(job, Completed(b""), each) for job, each in zip(jobs, seconds, strict=True)]
+            self._count([each for each in ended if each.job.raw_id in ours])
+        return int(count)
 
     def settle(self, settlements: Sequence[Settlement]) -> list[Job]:
         """Record outcomes of any kind. A job missing from the answer was no longer ours, or takes nothing but a ``Cancelled``."""
-        return as_jobs(
+        settled = as_jobs(
             self._database.fetch(
                 """
+                WITH changed AS (
                 UPDATE jobs AS job
                    SET status = held.status, version = version + 1, result = held.result, lease_expires_at = NULL,
                        finished_at = CASE held.status WHEN 'QUEUED' THEN NULL ELSE now() END,
@@ -179,10 +203,32 @@ class AttemptStore:
                    AND (job.cancel_requested_at IS NULL OR held.status = 'CANCELLED')
                 RETURNING """
                 + JOB
-                + ", NULL, NULL, NULL",
-                {**_held([each.job for each in settlements]), **columns(settlements), "kept": KEPT_ERRORS},
+                + ", NULL, NULL, NULL), counted AS ("
+                + TALLIES
+                + " WHERE (SELECT count(*) FROM changed) = %(count)s"
+                + ADDED
+                + ") SELECT * FROM changed",
+                {
+                    **_held([each.job for each in settlements]),
+                    **columns(settlements),
+                    **self._tallied(of_settled(settlements), len(settlements)),
+                    "kept": KEPT_ERRORS,
+                },
             )
         )
+        if len(settled) < len(settlements):
+            ours = {(job.id, job.attempt) for job in settled}
+            self._count([each for each in settlements if (each.job.id, each.job.attempt) in ours])
+        return settled
+
+    def _count(self, settlements: Sequence[Settlement]) -> None:
+        """Those of a batch that were ours, where others were not."""
+        tallies = of_settled(settlements)
+        if tallies:
+            self._database.count(TALLIES + ADDED, self._tallied(tallies, len(settlements)))
+
+    def _tallied(self, tallies: Sequence[Tally], count: int) -> dict[str, object]:
+        return {**tallied_columns(tallies, self._shard), "count": count}
 
     def renew(self, jobs: Sequence[ClaimedJob], lease: timedelta) -> list[Renewal]:
         """Keep running attempts ours. A job missing from the answer is not: stop it."""

@@ -54,11 +54,11 @@ class AuditStore:
         return self._database.count("DELETE FROM audit WHERE at < now() - %(age)s", {"age": older_than})
 
 
-def audited(statement: LiteralString, before: LiteralString = "") -> LiteralString:
+def audited(statement: LiteralString, before: LiteralString = "", after: LiteralString = "") -> LiteralString:
     """The statement, and an entry of it where it returned a row. It takes ``audit_row`` among its parameters.
 
-    before: further ``name AS (…),`` for its WITH clause. One statement, because a second one would cost a commit, and could be
-    missing after a crash.
+    before: further ``name AS (…),`` for its WITH clause; after: ``, name AS (…)``, which may read ``changed``. One statement,
+    because a second one would cost a commit, and could be missing after a crash.
     """
     return (
         "WITH "
@@ -69,7 +69,9 @@ def audited(statement: LiteralString, before: LiteralString = "") -> LiteralStri
         audited AS (
             INSERT INTO audit (id, actor, actor_name, action, target, detail, request_id)
             SELECT %(audit_id)b::uuid, %(actor)s, %(actor_name)s, %(action)s, %(target)s, %(detail)s::json, %(request_id)s
-             WHERE %(audit_id)b::uuid IS NOT NULL AND EXISTS (SELECT FROM changed))
+             WHERE %(audit_id)b::uuid IS NOT NULL AND EXISTS (SELECT FROM changed))"""
+        + after
+        + """
         SELECT * FROM changed
         """
     )

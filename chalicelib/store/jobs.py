@@ -20,6 +20,7 @@ from chalicelib.store.audit import audit_row, audited
 from chalicelib.store.database import Database, Row
 from chalicelib.store.new_jobs import inserted, many, one
 from chalicelib.store.rows import INLINE, JOB, as_jobs, bounded
+from chalicelib.store.tallies import COUNTED
 
 REVIVED_ATTEMPTS = 3  # what a job gets that is put back by hand: as many as a job type allows unless it says otherwise
 
@@ -170,7 +171,8 @@ class JobStore:
                    AND (%(only)s::text IS NULL OR status = %(only)s)
                 RETURNING """
                     + JOB
-                    + ", job.payload, job.result, job.errors"
+                    + ", job.payload, job.result, job.errors",
+                    after=COUNTED,
                 ),
                 {**bounded(ids), "only": only, **audit_row(deed)},
             )

@@ -22,7 +22,11 @@ DAYS_AHEAD = 7
 # Less than half of a page is filled by inserts, so that there every row finds room for its claimed version: a claim is then a
 # HOT update, which costs less than half of one that goes to another page and into every index. It takes no more disk in the
 # end, because the rows that are pushed out leave their old places empty (measured: 27 MB for 50,000 jobs, against 35).
-FILLFACTORS: Mapping[str, int] = {"jobs": 45, "job_tags": 100}  # by partitioned table; the others are only appended to
+FILLFACTORS: Mapping[str, int] = {
+    "jobs": 45,
+    "job_tags": 100,
+    "job_logs": 100,
+}  # by partitioned table; the others are only appended to
 
 
 class PartitionStore:
@@ -75,6 +79,10 @@ def first_id(day: date) -> UUID:
 def first_id_at(moment: datetime) -> UUID:
     """The lowest id that could be made at a moment."""
     return UUID(int=min(max(0, int(moment.timestamp() * 1000)), 2**48 - 1) << 80)
+
+
+def made_at(job_id: UUID) -> datetime:
+    return datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC)
 
 
 def _name(table: str, day: date) -> str:

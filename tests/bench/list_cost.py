@@ -108,7 +108,8 @@ def _fill(connection: psycopg.Connection[Any], rows: int) -> None:
                    CASE n %% 1000 WHEN 3 THEN 'rare' ELSE 'common' END,
                    CASE n %% 1000 WHEN 7 THEN 'rare' ELSE 'common' END,
                    status, 0, 3, 1, 0, 60, now() + CASE WHEN n %% 3000 = 1 THEN interval '1 hour' ELSE interval '0' END,
-                   '{{"user_id": 1}}', CASE n %% 1000 WHEN 9 THEN '{{rare}}' ELSE CASE n %% 10 WHEN 1 THEN '{{common}}' ELSE '{{}}' END END::text[],
+                   '{{"user_id": 1}}',
+                   CASE WHEN n %% 1000 = 9 THEN '{{rare}}' WHEN n %% 10 = 1 THEN '{{common}}' ELSE '{{}}' END::text[],
                    CASE WHEN status <> 'QUEUED' THEN now() END, CASE WHEN status = 'COMPLETED' THEN '{{"rows": 1}}'::json END
               FROM generate_series(1, %(count)s) AS n,
                    LATERAL (SELECT CASE WHEN %(ago)s = 0 AND n > %(count)s - %(backlog)s OR n %% 50000 = 11 THEN 'QUEUED'

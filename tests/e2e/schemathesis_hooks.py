@@ -12,8 +12,8 @@ from chalicelib.handlers.sources import check_url
 
 
 @schemathesis.hook
-def filter_case(context: Any, case: schemathesis.Case) -> bool:
-    body = case.body
+def filter_case(context: Any, case: schemathesis.Case[Any]) -> bool:
+    body: Any = case.body
     if not isinstance(body, dict):
         return True
     jobs = body["jobs"] if isinstance(body.get("jobs"), list) else [body]
@@ -21,7 +21,7 @@ def filter_case(context: Any, case: schemathesis.Case) -> bool:
 
 
 @schemathesis.hook
-def map_case(context: Any, case: schemathesis.Case) -> schemathesis.Case:
+def map_case(context: Any, case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
     """To JSON Schema 6.0 is an integer; to us it is not, and no client writes one so."""
     case.body = _whole(case.body)
     return case
@@ -40,7 +40,7 @@ def _whole(value: Any) -> Any:
 
 
 def _can_be_meant(job: Any) -> bool:
-    payload = job.get("payload") if isinstance(job, dict) else None
+    payload: Any = job.get("payload") if isinstance(job, dict) else None
     match payload:
         case {"url": None, "text": None}:
             return False  # that one is to be given, the description does say, but boundary values are made without reading it

@@ -27,20 +27,25 @@ from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, Registry, job
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, NewJob
 from chalicelib.leases import Keeper
+from chalicelib.logbook import Logbook
 from chalicelib.maintenance import Maintenance
+from chalicelib.pruning import Pruning
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink, connect
 from chalicelib.scheduler import Scheduler
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
 from chalicelib.store.attempts import AttemptStore
+from chalicelib.store.audit import AuditStore
 from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.lists import JobLists
+from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
 from chalicelib.store.schedules import ScheduleStore
+from chalicelib.store.stats import StatsStore
 from chalicelib.stream import EventStream
 from chalicelib.submissions import Submission
 from chalicelib.throttle import Throttle
@@ -52,6 +57,7 @@ from infra.local.services import Addresses, databases
 from tests.integration.calls import Api
 
 FOREVER = timedelta(days=1)
+KEPT_BY_TESTS = "jobs", "job_tags", "job_logs", "job_stats", "idempotency_keys", "audit", "queues", "schedules"
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +85,7 @@ def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]
 
 @pytest.fixture
 def conn(shared_connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    for table in ("jobs", "job_tags", "idempotency_keys", "audit", "queues", "schedules"):
+    for table in KEPT_BY_TESTS:
         shared_connection.execute(f"DELETE FROM {table}".encode())
     return shared_connection
 
@@ -182,6 +188,9 @@ class World:
     def new_announcer(self) -> Announcer:
         return Announcer(redis_link=self.link, stream=self.stream, store=self.new_store())
 
+    def new_logbook(self) -> Logbook:
+        return Logbook(LogStore(self._new_database()))
+
     def _new_database(self) -> Database:
         self._databases.append(Database(self._addresses.database_url, prepares=True))
         return self._databases[-1]
@@ -212,6 +221,7 @@ class World:
                 "store": self.new_store(),
                 "queues": self.queues,
                 "announcer": self.new_announcer(),
+                "logbook": self.new_logbook(),
                 "hand": hand,
                 **parts,
             }
@@ -222,6 +232,7 @@ class World:
             attempts=self.new_attempts(),
             queues=self.queues,
             announcer=self.new_announcer(),
+            logbook=self.new_logbook(),
             hand=hand,
             show_life=lambda: None,
             say_goodbye=lambda: None,
@@ -305,6 +316,7 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
             "partitions": PartitionStore(database),
             "flow": a_flow(database, cache),
             "timetable": Timetable(store=ScheduleStore(database), scheduler=a_scheduler(database, cache, Registry())),
+            "pruning": Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
             "redis_link": RedisLink(cache),
             "queues": Queues(cache),
             "chores": Chores(cache),

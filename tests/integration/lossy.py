@@ -15,9 +15,11 @@ from chalicelib.fetcher import Fetcher
 from chalicelib.hand import Hand
 from chalicelib.jobs import ClaimedJob, Job, Outcome, RawId, Settlement
 from chalicelib.leases import Keeper
+from chalicelib.logbook import Logbook
 from chalicelib.redis_link import Batch, RedisLink
 from chalicelib.settler import Settler
 from chalicelib.store.attempts import AttemptStore
+from chalicelib.store.logs import LogStore
 from tests.integration.conftest import World
 
 T = TypeVar("T")
@@ -37,8 +39,8 @@ class HardOfHearing(AttemptStore):
         self.asked = ids
         return self._heard(super().claim(ids, worker_id, lease, fits))
 
-    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes]) -> int:
-        return self._heard(super().complete(jobs, results))
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> int:
+        return self._heard(super().complete(jobs, results, ran))
 
     def settle(self, settlements: Sequence[Settlement]) -> list[Job]:
         return self._heard(super().settle(settlements))
@@ -97,6 +99,7 @@ class Hands:
             store=world.store,
             queues=world.queues,
             announcer=announcer,
+            logbook=Logbook(LogStore(world.store._database)),
             hand=self.hand,
             pause=lambda _: None,
         )
@@ -104,6 +107,7 @@ class Hands:
             attempts=self.attempts,
             queues=world.queues,
             announcer=announcer,
+            logbook=Logbook(LogStore(world.store._database)),
             hand=self.hand,
             show_life=lambda: None,
             say_goodbye=lambda: None,

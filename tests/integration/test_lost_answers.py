@@ -31,8 +31,8 @@ class Cut(AttemptStore):
     def claim(self, *arguments: Any) -> list[ClaimedJob]:
         return self._lose("claim", lambda: AttemptStore.claim(self, *arguments))
 
-    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes]) -> int:
-        return self._lose("complete", lambda: AttemptStore.complete(self, jobs, results))
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> int:
+        return self._lose("complete", lambda: AttemptStore.complete(self, jobs, results, ran))
 
     def settle(self, settlements: Sequence[Settlement]) -> list[Job]:
         return self._lose("settle", lambda: AttemptStore.settle(self, settlements))

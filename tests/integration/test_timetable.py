@@ -19,7 +19,7 @@ from chalicelib.maintenance import EVERY
 from chalicelib.redis_link import connect
 from chalicelib.schedules import DueSchedule, Misfire, Overlap
 from chalicelib.store.database import Database
-from chalicelib.store.jobs import JobFilter
+from chalicelib.store.lists import JobFilter
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.submissions import Submission
 from chalicelib.timetable import Definition, NamedDefinition, Preview, Timetable
@@ -57,7 +57,7 @@ def make_due(conn: psycopg.Connection[Any], late: timedelta = timedelta(0)) -> N
 
 def jobs(world: World) -> list[Job]:
     """Submitted by schedules, oldest first."""
-    return world.store.page(JobFilter())[::-1]
+    return world.lists.page(JobFilter()).jobs[::-1]
 
 
 def fire(timetable: Timetable) -> timedelta:

@@ -297,11 +297,11 @@ class _Away(AttemptStore):
         super().__init__(attempts._database)
         self.refusals = refusals
 
-    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes]) -> int:
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> int:
         if self.refusals:
             self.refusals -= 1
             raise StoreUnavailable("away")
-        return super().complete(jobs, results)
+        return super().complete(jobs, results, ran)
 
 
 def test_a_result_that_postgres_cannot_hold_fails_its_job_and_keeps_no_other(world: World) -> None:

@@ -89,11 +89,14 @@ def test_a_stopped_worker_finishes_what_runs_and_ends_well(
     addresses: Addresses, world: World, conn: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     with a_worker(addresses, tmp_path / "log") as worker:
-        world.submit("sleep", {"seconds": 1})
-        wait_for(lambda: count(conn, "status = 'RUNNING'") == 1)
+        job = world.submit("sleep", {"seconds": 2})
+        wait_for(lambda: [report.running for report in world.workers.all()] == [[job.id]])
+        (report,) = world.workers.all()
         worker.terminate()
         assert worker.wait(20) == 0
 
+    assert (report.pid, report.form, report.concurrency) == (worker.pid, "container", 16)
+    assert world.workers.all() == []
     assert count(conn, "status = 'COMPLETED' AND attempt = 1") == 1
 
 

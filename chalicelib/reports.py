@@ -1,0 +1,126 @@
+"""What the API tells of how it goes: logs, queues, workers and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from chalicelib.figures import MinuteStats, QueueStats, Stats
+from chalicelib.joblog import LogLine
+from chalicelib.queue_settings import QueueSettings
+from chalicelib.views import Time, rfc3339
+from chalicelib.workers import WorkerReport
+
+
+class LogLineView(msgspec.Struct, frozen=True):
+    """One line of an attempt, which counts from 1."""
+
+    attempt: int
+    line: int
+    at: Time
+    level: str
+    logger: str
+    message: str
+
+
+class LogsView(msgspec.Struct, frozen=True):
+    """Lines in order. cursor: asks for those that come after them."""
+
+    lines: list[LogLineView]
+    cursor: str
+
+
+class QueueView(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue: what is set of it, and what waits in it. rate_limit: jobs a second; oldest_age_seconds: of what is due."""
+
+    name: str
+    paused: bool
+    max_running: int | None
+    rate_limit: float | None
+    depth: dict[str, int]
+    oldest_age_seconds: float | None
+    in_per_minute: float
+    out_per_minute: float
+
+
+class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker process. seen_at: its last sign of life; running: at most a hundred jobs."""
+
+    id: str
+    form: str
+    host: str
+    pid: int
+    version: str
+    concurrency: int
+    started_at: Time
+    seen_at: Time
+    running: list[UUID]
+    running_count: int
+
+
+class MinuteView(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts that ended in one minute, and percentiles of how long they waited and ran, in seconds."""
+
+    minute: Time
+    completed: int
+    failed: int
+    retried: int
+    cancelled: int
+    wait_p50: float | None
+    wait_p95: float | None
+    wait_p99: float | None
+    run_p50: float | None
+    run_p95: float | None
+    run_p99: float | None
+
+
+class StatsView(msgspec.Struct, frozen=True, kw_only=True):
+    """counts: jobs by status at ``at``; COMPLETED: ever. series: without the minutes in which nothing ended."""
+
+    at: Time
+    counts: dict[str, int]
+    series: list[MinuteView]
+
+
+def logs_view(lines: Sequence[LogLine], cursor: str) -> LogsView:
+    """cursor: where the reading began."""
+    shown = [
+        LogLineView(line.attempt, line.line, rfc3339(line.at), line.level, line.logger, line.message) for line in lines
+    ]
+    return LogsView(shown, f"{lines[-1].attempt}-{lines[-1].line}" if lines else cursor)
+
+
+def queue_view(settings: QueueSettings, stats: QueueStats) -> QueueView:
+    return QueueView(
+        name=settings.name,
+        paused=settings.paused,
+        max_running=settings.max_running,
+        rate_limit=settings.rate_limit,
+        depth=stats.depth,
+        oldest_age_seconds=stats.oldest_age_seconds,
+        in_per_minute=stats.in_per_minute,
+        out_per_minute=stats.out_per_minute,
+    )
+
+
+def worker_view(report: WorkerReport) -> WorkerView:
+    return WorkerView(**_with_times(report))
+
+
+def stats_view(stats: Stats) -> StatsView:
+    return StatsView(at=rfc3339(stats.at), counts=stats.counts, series=[_minute_view(each) for each in stats.series])
+
+
+def _minute_view(minute: MinuteStats) -> MinuteView:
+    return MinuteView(**_with_times(minute))
+
+
+def _with_times(values: msgspec.Struct) -> dict[str, Any]:
+    return {
+        name: rfc3339(value) if isinstance(value, datetime) else value
+        for name, value in msgspec.structs.asdict(values).items()
+    }

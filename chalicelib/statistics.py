@@ -1,0 +1,123 @@
+"""How the whole system does: what operators, dashboards and monitoring ask for.
+
+The dear answers are shared for a while (``snapshots``), so that any number may ask.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
+
+from chalicelib import metrics
+from chalicelib.connections import Connections
+from chalicelib.errors import QueueUnavailable
+from chalicelib.figures import UNFINISHED, Depth, MinuteStats, QueueStats, Stats, Total
+from chalicelib.queues import Queues
+from chalicelib.snapshots import Snapshot, Snapshots
+from chalicelib.store.counts import CountStore
+from chalicelib.store.stats import StatsStore
+from chalicelib.workers import FORMS, SIGN_OF_LIFE, WorkerReport, Workers
+
+logger = logging.getLogger(__name__)
+
+Rates = dict[str, float]
+NO_DEPTH = Depth({}, None)
+
+
+class Statistics:
+    """All raise StoreUnavailable."""
+
+    def __init__(
+        self,
+        *,
+        stats: StatsStore,
+        counts: CountStore,
+        snapshots: Snapshots,
+        queues: Queues,
+        workers: Workers,
+        connections: Connections,
+    ) -> None:
+        self._stats = stats
+        self._counts = counts
+        self._snapshots = snapshots
+        self._queues = queues
+        self._workers = workers
+        self._connections = connections
+
+    def stats(self, minutes: int = 60, queue: str | None = None, job_type: str | None = None) -> Stats:
+        """Counts are of all jobs, whatever the series is asked for. COMPLETED: ever; the others: now."""
+        depths = self._depths()
+        counts: Counter[str] = Counter(dict.fromkeys(UNFINISHED, 0))
+        for depth in depths.value.values():
+            counts.update(depth.counts)
+        counts["COMPLETED"] = sum(total.completed for total in self._totals())
+        counts.update({"FAILED": 0, "CANCELLED": 0} | self._ended_badly())
+        return Stats(at=depths.at, counts=dict(counts), series=self._series(minutes, queue, job_type))
+
+    def queues(self) -> list[QueueStats]:
+        """By name: every queue that has jobs or had some, as far as Redis is there to say so."""
+        depths, came, went = self._depths().value, self._in_per_minute(), self._out_per_minute()
+        names = {*depths, *came, *went}
+        with suppress(QueueUnavailable):
+            names.update(self._queues.names())
+        return [_queue(name, depths.get(name, NO_DEPTH), came, went) for name in sorted(names)]
+
+    def depths(self) -> dict[str, Depth]:
+        """By queue: those with unfinished jobs."""
+        return self._depths().value
+
+    def workers(self) -> list[WorkerReport]:
+        """Raises QueueUnavailable."""
+        return self._workers.all()
+
+    def metrics(self) -> str:
+        """For Prometheus. Without Redis, what only Redis knows is left out."""
+        forms: dict[str, int] | None = None
+        connections: int | None = None
+        try:
+            connections = len(self._connections.all())
+            forms = _by_form(self._workers.all(SIGN_OF_LIFE))  # and none that was killed lately
+        except QueueUnavailable as error:
+            logger.warning("metrics without redis", extra={"reason": str(error)})
+        return metrics.text(
+            metrics.Figures(depths=self.depths(), totals=self._totals(), workers=forms, connections=connections)
+        )
+
+    def _depths(self) -> Snapshot[dict[str, Depth]]:
+        return self._snapshots.cached("depths", self._counts.depths, as_type=dict[str, Depth])
+
+    def _ended_badly(self) -> dict[str, int]:
+        return self._snapshots.cached("ended_badly", self._counts.ended_badly, as_type=dict[str, int]).value
+
+    def _totals(self) -> list[Total]:
+        return self._snapshots.cached("totals", self._stats.totals, as_type=list[Total]).value
+
+    def _in_per_minute(self) -> Rates:
+        return self._snapshots.cached("in_per_minute", self._counts.in_per_minute, as_type=Rates).value
+
+    def _out_per_minute(self) -> Rates:
+        return self._snapshots.cached("out_per_minute", self._stats.out_per_minute, as_type=Rates).value
+
+    def _series(self, minutes: int, queue: str | None, job_type: str | None) -> list[MinuteStats]:
+        return self._snapshots.cached(
+            f"series:{minutes}:{queue}:{job_type}",
+            lambda: self._stats.series(timedelta(minutes=minutes), queue, job_type),
+            as_type=list[MinuteStats],
+        ).value
+
+
+def _queue(name: str, depth: Depth, came: Rates, went: Rates) -> QueueStats:
+    return QueueStats(
+        name=name,
+        depth={label: depth.counts.get(label, 0) for label in UNFINISHED},
+        oldest_age_seconds=depth.oldest_age_seconds,
+        in_per_minute=round(came.get(name, 0.0), 1),
+        out_per_minute=round(went.get(name, 0.0), 1),
+    )
+
+
+def _by_form(reports: list[WorkerReport]) -> dict[str, int]:
+    forms = Counter(report.form for report in reports)
+    return {form: forms[form] for form in FORMS}

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from chalicelib import metrics
+from chalicelib.figures import Depth, Total
+from chalicelib.histograms import counted
+from chalicelib.metrics import Figures
+
+TOTAL = Total("a", "csv", 5, 2, 3, 1, 7.5, 2.5, counted([0.5, 7.0]), counted([0.001, 0.002, 0.9, 1.597]))
+
+ORDER = ("queue", "job_type", "status", "outcome", "form", "le")
+
+
+def samples(**figures: Any) -> dict[tuple[str, ...], float]:
+    told = metrics.text(Figures(**{"depths": {}, "totals": [], "workers": None, "connections": None, **figures}))
+    return {
+        (sample.name, *(sample.labels[name] for name in ORDER if name in sample.labels)): sample.value
+        for family in text_string_to_metric_families(told)
+        for sample in family.samples
+    }
+
+
+def test_what_there_is_now_is_told_by_queue_and_status() -> None:
+    found = samples(depths={"a": Depth({"QUEUED": 3, "RUNNING": 1}, 12.5), "b": Depth({"SCHEDULED": 2}, None)})
+
+    assert found == {
+        ("jobscheduler_jobs", "a", "QUEUED"): 3,
+        ("jobscheduler_jobs", "a", "RUNNING"): 1,
+        ("jobscheduler_jobs", "b", "SCHEDULED"): 2,
+        ("jobscheduler_queue_oldest_age_seconds", "a"): 12.5,
+        ("jobscheduler_queue_oldest_age_seconds", "b"): 0,
+    }
+
+
+def test_what_was_done_is_told_by_queue_job_type_and_outcome() -> None:
+    found = samples(totals=[TOTAL])
+
+    assert {outcome: found["jobscheduler_jobs_finished_total", "a", "csv", outcome] for outcome in OUTCOMES} == OUTCOMES
+    assert found["jobscheduler_attempts_retried_total", "a", "csv"] == 3
+
+
+OUTCOMES = {"completed": 5, "failed": 2, "cancelled": 1}
+
+
+@pytest.mark.parametrize(("bound", "count"), [("0.001", 1), ("0.004", 2), ("1.024", 3), ("4.096", 4), ("+Inf", 4)])
+def test_run_times_are_told_in_coarse_buckets(bound: str, count: int) -> None:
+    found = samples(totals=[TOTAL])
+
+    assert found["jobscheduler_job_run_seconds_bucket", "a", "csv", bound] == count
+    assert found["jobscheduler_job_run_seconds_count", "a", "csv"] == 4
+    assert found["jobscheduler_job_run_seconds_sum", "a", "csv"] == 2.5
+    assert sum(name == "jobscheduler_job_wait_seconds_bucket" for name, *_ in found) == 15
+
+
+def test_workers_and_connections_are_told_where_they_are_known() -> None:
+    found = samples(workers={"container": 2, "lambda": 0}, connections=7)
+
+    assert found == {
+        ("jobscheduler_workers", "container"): 2,
+        ("jobscheduler_workers", "lambda"): 0,
+        ("jobscheduler_websocket_connections",): 7,
+    }
+
+
+def test_names_are_escaped() -> None:
+    assert samples(depths={'a"\\\n': Depth({"QUEUED": 1}, None)})["jobscheduler_jobs", 'a"\\\n', "QUEUED"] == 1
