@@ -47,5 +47,5 @@ Edges:
     wire           JSON in, JSON out, errors to problem details
     child          python -m chalicelib.child
     resources      the only place clients are made and joined
-    cli            python -m chalicelib.cli
+    cli/           the jobs command; python -m chalicelib.cli
 """

@@ -15,6 +15,8 @@ SchedulerError
 ├─ QueueUnavailable      Redis cannot be reached now
 ├─ WorkerUnreachable     the worker function could not be invoked
 ├─ MissingSettings       the environment lacks what we need to start
+├─ ApiRefused            the command line was turned down by the API
+├─ ApiUnreachable        the command line got no answer from the API, or none that it understands
 ├─ GiveUp                a handler says: no further attempt will help
 ├─ RetryLater            a handler says: not now, and nobody's fault
 ├─ TimedOut              an attempt ran longer than its job may
@@ -149,6 +151,27 @@ class MissingSettings(SchedulerError):
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(f"set {', '.join(names)}")
+
+
+class ApiRefused(SchedulerError):
+    """The API's problem document. faults: what is wrong where, as (path, detail)."""
+
+    code = "api_refused"
+
+    def __init__(self, status: int, code: str, detail: str, faults: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.faults = faults
+
+
+class ApiUnreachable(SchedulerError):
+    """No answer, or one that does not come from this API."""
+
+    code = "api_unreachable"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: {reason}")
 
 
 class GiveUp(SchedulerError):
