@@ -130,7 +130,7 @@ class Api:
 
     def _patience(self, *, repeats: bool) -> Retry:
         if not repeats:
-            return Retry(0, allowed_methods=frozenset())
+            return Retry(total=False)
         return Patience(
             TRIES,
             connect=TRIES if self._has_answered else 0,  # one that was never there will not come

@@ -17,7 +17,7 @@ from chalicelib.cli.output import joined, status_text
 from chalicelib.cli.session import Session, command
 from chalicelib.errors import ApiRefused
 
-REFUSED = 4  # exit status
+REFUSED, INTERRUPTED = 4, 130  # exit statuses
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="These jobs; or filters instead.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what the filters find.")]
@@ -135,7 +135,16 @@ def _confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise typer.BadParameter(f"{question} Say so with --yes; there is no terminal to ask on")
-    typer.confirm(question, abort=True, err=True)
+    if not _agrees(question):
+        typer.echo("Nothing was changed.", err=True)
+        raise typer.Exit(INTERRUPTED)
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False
 
 
 def _tell_count(session: Session, move: str, count: int, *, dry_run: bool) -> None:
