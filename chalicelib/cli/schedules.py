@@ -34,9 +34,11 @@ COLUMNS = [
 Cron = Annotated[str, typer.Argument(metavar="CRON", help="Five fields: '0 6 * * mon-fri'.")]
 JobType = Annotated[str, typer.Argument(metavar="JOB_TYPE")]
 Zone = Annotated[str | None, typer.Option("--timezone", metavar="ZONE", help="Europe/Berlin; UTC unless given.")]
-Misfire = Annotated[str | None, typer.Option("--misfire", metavar="RULE", help="What to do about missed times.")]
+Misfire = Annotated[
+    str | None, typer.Option("--misfire", metavar="RULE", help="For missed times: skip, run_once, run_all.")
+]
 Overlap = Annotated[
-    str | None, typer.Option("--overlap", metavar="RULE", help="What to do while the last run still goes.")
+    str | None, typer.Option("--overlap", metavar="RULE", help="While the last run still goes: allow, skip.")
 ]
 Paused = Annotated[bool, typer.Option("--paused", help="Do not start it yet.")]
 Count = Annotated[int | None, typer.Option("--count", min=1, metavar="N", help="How many times.")]

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.cli.api import TRIES, Api
+from chalicelib.cli.api import LONGEST_PAUSE, TRIES, Api
 from chalicelib.errors import ApiRefused, ApiUnreachable
 from tests.command import breaks_off, refuses, says, turns
 from tests.local_http import Answer, LocalServer
 
-BUSY = [
+REFUSING = [
     refuses(429, "rate_limited", "slow down", retry_after="0"),
     refuses(503, "store_unavailable", "away", retry_after="0"),
     refuses(503, "store_unavailable", "away"),
-    breaks_off,
 ]
+BUSY = [*REFUSING, breaks_off]
 
 
 @pytest.fixture
@@ -62,14 +62,27 @@ def test_a_plain_post_is_sent_once(server: LocalServer, api: Api, busy: Answer) 
     assert len(server.seen) == 1
 
 
-@pytest.mark.parametrize("busy", BUSY)
-def test_patience_ends(server: LocalServer, api: Api, busy: Answer) -> None:
+@pytest.mark.parametrize("busy", REFUSING)
+def test_patience_ends_with_the_last_refusal(server: LocalServer, api: Api, busy: Answer) -> None:
     server.answers["/api/x"] = busy
 
-    with pytest.raises((ApiRefused, ApiUnreachable)):
+    with pytest.raises(ApiRefused, match="slow down|away"):
         api.get("/x")
 
     assert len(server.seen) == 1 + TRIES
+
+
+def test_patience_with_lost_answers_ends_too(server: LocalServer, api: Api) -> None:
+    server.answers["/api/x"] = breaks_off
+
+    with pytest.raises(ApiUnreachable, match="broke before an answer"):
+        api.get("/x")
+
+    assert len(server.seen) == 1 + TRIES
+
+
+def test_nobody_waits_for_hours_because_they_were_told_to(api: Api) -> None:
+    assert api._patience(repeats=True).parse_retry_after("86400") == LONGEST_PAUSE
 
 
 def test_a_refusal_that_is_final_is_not_repeated(server: LocalServer, api: Api) -> None:

@@ -20,6 +20,13 @@ from tests.command import JOB_ID, a_job, ago, says, turns
 from tests.local_http import Exchange, LocalServer
 
 COMMAND = [sys.executable, "-m", "chalicelib.cli"]
+# A shell lets what it starts in the background ignore Ctrl-C, and children inherit that.
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from chalicelib.cli.__main__ import main
+main()
+"""
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -125,7 +132,11 @@ def test_ctrl_c_ends_a_watch_at_once_and_leaves_the_jobs_alone(server: LocalServ
         server.answers[f"/api/jobs/{job}"] = turns(says(a_job("RUNNING", id=job), etag='"1"'), stalls)
 
     with subprocess.Popen(
-        [*COMMAND, "watch", *jobs], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(server)
+        [sys.executable, "-c", INTERRUPTIBLE, "watch", *jobs],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(server),
     ) as process:
         assert asked.wait(10)
         process.send_signal(signal.SIGINT)
