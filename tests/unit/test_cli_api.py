@@ -66,7 +66,7 @@ def test_a_plain_post_is_sent_once(server: LocalServer, api: Api, busy: Answer) 
 def test_patience_ends_with_the_last_refusal(server: LocalServer, api: Api, busy: Answer) -> None:
     server.answers["/api/x"] = busy
 
-    with pytest.raises(ApiRefused, match="slow down|away"):
+    with pytest.raises(ApiRefused, match=r"slow down|away"):
         api.get("/x")
 
     assert len(server.seen) == 1 + TRIES
