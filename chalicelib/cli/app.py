@@ -74,7 +74,7 @@ def _explain(error: SchedulerError) -> None:
     output = Output(as_json=False)
     output.note(str(error))
     for path, detail in error.faults if isinstance(error, ApiRefused) else ():
-        output.note(f"{path}: {detail}")
+        output.note(path if str(error).startswith(detail) else f"{path}: {detail}")
     if error.code in HINTS:
         output.note(HINTS[error.code])
 

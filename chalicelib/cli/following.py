@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 
@@ -13,6 +14,7 @@ from chalicelib.cli.api import Api, path
 from chalicelib.errors import SchedulerError
 
 LONGEST_WAIT = 20  # seconds; what the API allows
+SHORTEST_POLL = 0.2  # seconds
 TURN = 2  # seconds a poll may hold its thread while other jobs wait for one
 THREADS = 16  # polls at once: each holds a Lambda
 
@@ -27,12 +29,19 @@ class Seen(msgspec.Struct, frozen=True):
 
 def look(api: Api, job_id: str, seen: Seen | None = None, *, wait: int = LONGEST_WAIT) -> Seen | None:
     """The job, at once when it was not seen before, else when it has changed. None: it has not."""
+    asked_at = time.monotonic()
     query = {"wait": wait} if seen else None
     answer = api.get(path("jobs", job_id), query, etag=seen.etag if seen else None)
-    if not answer.body and seen:
-        return None
-    now = Seen(answer.read(Job), answer.raw, answer.etag)
-    return None if seen and now.job == seen.job else now
+    now = seen if seen and not answer.body else Seen(answer.read(Job), answer.raw, answer.etag)
+    if seen is None or now.job != seen.job:
+        return now
+    rest(asked_at)
+    return None
+
+
+def rest(asked_at: float) -> None:
+    """After a poll that brought nothing: an API that answers without waiting is not asked as fast as it can."""
+    time.sleep(max(0.0, SHORTEST_POLL - (time.monotonic() - asked_at)))
 
 
 def follow(api: Api, job_ids: Sequence[str]) -> Iterator[Seen]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from chalicelib.cli.answers import Job, LogLine, LogPage
 from chalicelib.cli.api import Api, path
-from chalicelib.cli.following import LONGEST_WAIT
+from chalicelib.cli.following import LONGEST_WAIT, rest
 from chalicelib.cli.options import JobId
 from chalicelib.cli.output import joined, plain
 from chalicelib.cli.session import Session, command
@@ -40,6 +41,7 @@ def lines(api: Api, job_id: str, attempt: int | None, *, follow: bool) -> Iterat
     is_last = not follow
     while True:
         query = {"attempt": attempt, "cursor": cursor, "limit": PAGE, "wait": None if is_last else LONGEST_WAIT}
+        asked_at = time.monotonic()
         page = api.get(path("jobs", job_id, "logs"), query).read(LogPage)
         yield from page.lines
         cursor = page.cursor or cursor
@@ -47,6 +49,7 @@ def lines(api: Api, job_id: str, attempt: int | None, *, follow: bool) -> Iterat
             continue
         if is_last:
             return
+        rest(asked_at)
         is_last = api.get(path("jobs", job_id)).read(Job).is_final  # what it said since is read once more
 
 

@@ -56,7 +56,7 @@ def on_wire(moment: datetime | None) -> str | None:
 def length(seconds: float) -> str:
     """The two figures that matter: ``50ms``, ``1.5s``, ``12s``, ``3m 05s``, ``2h 10m``, ``4d 3h``."""
     if seconds < 1:
-        return f"{seconds * 1000:.3g}ms"
+        return f"{seconds * 1000:.0f}ms" if seconds >= 0.01 else f"{seconds * 1000:.2g}ms"
     if seconds < 10:
         return f"{seconds:.2g}s"
     whole = round(seconds)

@@ -85,6 +85,14 @@ def test_nobody_waits_for_hours_because_they_were_told_to(api: Api) -> None:
     assert api._patience(repeats=True).parse_retry_after("86400") == LONGEST_PAUSE
 
 
+def test_only_an_api_that_was_there_is_waited_for(server: LocalServer, api: Api) -> None:
+    server.answers["/api/x"] = says("ok")
+    before = api._patience(repeats=True).connect
+    api.get("/x")
+
+    assert (before, api._patience(repeats=True).connect) == (0, TRIES)
+
+
 def test_a_refusal_that_is_final_is_not_repeated(server: LocalServer, api: Api) -> None:
     server.answers["/api/x"] = refuses(409, "illegal_move", "no")
 

@@ -232,6 +232,12 @@ def test_the_key_goes_to_the_api_and_is_not_carried_elsewhere(jobs: Jobs) -> Non
     assert jobs.requests[0].headers["authorization"] == "Bearer s3cret"
 
 
+def test_a_fault_that_is_the_whole_refusal_is_not_said_twice(jobs: Jobs) -> None:
+    jobs.answers("/jobs", refuses(422, "invalid_input", "expected a number", ("limit", "expected a number")))
+
+    assert jobs("list").err == "expected a number (HTTP 422)\nlimit\n"
+
+
 def test_a_missing_key_is_explained(jobs: Jobs) -> None:
     jobs.answers("/jobs", refuses(401, "unauthenticated", "no API key"))
 

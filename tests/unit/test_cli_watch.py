@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from chalicelib.cli.api import Api
-from chalicelib.cli.following import THREADS, follow
+from chalicelib.cli.following import SHORTEST_POLL, THREADS, follow
 from tests.command import JOB_ID, Jobs, a_job, ago, query_of, refuses, says, turns
 from tests.local_http import Exchange, LocalServer, answer
 
@@ -114,6 +115,20 @@ def test_a_watch_outlives_an_api_that_is_away_for_a_moment(jobs: Jobs) -> None:
     )
 
     assert jobs("watch", JOB_ID).status == 0
+
+
+def test_an_api_that_does_not_wait_is_not_asked_as_fast_as_it_can(jobs: Jobs) -> None:
+    asked_at = []
+
+    def stamps(exchange: Exchange) -> None:
+        asked_at.append(time.monotonic())
+        (says(running) if len(asked_at) < 4 else says(a_job("COMPLETED", **DONE)))(exchange)
+
+    running = a_job("RUNNING")
+    jobs.answers(f"/jobs/{JOB_ID}", stamps)
+    jobs("watch", JOB_ID)
+
+    assert asked_at[3] - asked_at[1] > SHORTEST_POLL
 
 
 # Logs
