@@ -49,7 +49,7 @@ def list_jobs(
         session.output.document(raws)
         return
     jobs = [msgspec.json.decode(raw, type=Job) for raw in raws]
-    session.output.show(table(session.output.out, COLUMNS, [_row(job) for job in jobs]) if jobs else Text("no jobs"))
+    session.output.line(table(session.output.out, COLUMNS, [_row(job) for job in jobs]) if jobs else Text("no jobs"))
     if has_more:
         session.output.note(f"There are more; --limit {limit * 10} shows further back.")
 

@@ -53,7 +53,7 @@ def list_keys(session: Session) -> None:
         session.output.document(answer.raw)
         return
     rows = [_row(key) for key in answer.read(list[Key])]
-    session.output.show(table(session.output.out, COLUMNS, rows) if rows else Text("no keys"))
+    session.output.line(table(session.output.out, COLUMNS, rows) if rows else Text("no keys"))
 
 
 @command

@@ -65,7 +65,11 @@ class Output:
     def document(self, value: object) -> None:
         """The one JSON document. value: anything that msgspec can encode; Raw goes out as it came in."""
         encoded = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-        self.out.print(Text(_harmless(encoded)), soft_wrap=True)
+        try:
+            sys.stdout.write(_harmless(encoded) + "\n")  # megabytes; rich takes seconds to lay them out
+            sys.stdout.flush()
+        except BrokenPipeError:
+            self.out.on_broken_pipe()
 
     def show(self, renderable: RenderableType) -> None:
         self.out.print(renderable)

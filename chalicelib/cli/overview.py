@@ -70,9 +70,9 @@ def types(session: Session, name: TypeName = None) -> None:
     if session.as_json:
         session.output.document(chosen[0][1] if name else raws)
     elif name:
-        session.output.show(pretty(chosen[0][0].schema))
+        session.output.line(pretty(chosen[0][0].schema))
     else:
-        session.output.show(table(session.output.out, TYPES, [_type_row(each) for each, _ in known]))
+        session.output.line(table(session.output.out, TYPES, [_type_row(each) for each, _ in known]))
 
 
 @command
@@ -83,7 +83,7 @@ def workers(session: Session) -> None:
         session.output.document(answer.raw)
         return
     rows = [_worker_row(worker) for worker in answer.read(list[Worker])]
-    session.output.show(table(session.output.out, WORKERS, rows) if rows else Text("no workers"))
+    session.output.line(table(session.output.out, WORKERS, rows) if rows else Text("no workers"))
 
 
 @command
@@ -97,7 +97,7 @@ def stats(session: Session, minutes: Minutes = 60, queue: OfQueue = None, job_ty
     _show_counts(session.output, found, minutes)
     if found.series:
         rows = [_minute_row(minute) for minute in found.series[-LAST_MINUTES:]]
-        session.output.show(table(session.output.out, STATS, rows))
+        session.output.line(table(session.output.out, STATS, rows))
 
 
 @command
@@ -108,7 +108,7 @@ def audit(session: Session, limit: Limit = 50) -> None:
         session.output.document(raws)
         return
     rows = [_audit_row(msgspec.json.decode(raw, type=AuditEntry)) for raw in raws]
-    session.output.show(table(session.output.out, AUDIT, rows) if rows else Text("nothing yet"))
+    session.output.line(table(session.output.out, AUDIT, rows) if rows else Text("nothing yet"))
 
 
 def _type_row(each: JobType) -> list[Cell]:

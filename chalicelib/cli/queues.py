@@ -59,7 +59,7 @@ def list_queues(session: Session) -> None:
         session.output.document(answer.raw)
         return
     rows = [_row(queue) for queue in answer.read(list[Queue])]
-    session.output.show(table(session.output.out, COLUMNS, rows))
+    session.output.line(table(session.output.out, COLUMNS, rows))
 
 
 @command

@@ -59,7 +59,7 @@ def list_schedules(session: Session) -> None:
         session.output.document(answer.raw)
         return
     rows = [_row(schedule) for schedule in answer.read(list[Schedule])]
-    session.output.show(table(session.output.out, COLUMNS, rows) if rows else Text("no schedules"))
+    session.output.line(table(session.output.out, COLUMNS, rows) if rows else Text("no schedules"))
 
 
 @command
@@ -102,7 +102,7 @@ def show(session: Session, name: Name) -> None:
     if session.as_json:
         session.output.document(answer.raw)
     else:
-        session.output.show(pretty(answer.raw))
+        session.output.line(pretty(answer.raw))
 
 
 @command

@@ -112,6 +112,6 @@ def _see_through(session: Session, job: Job) -> None:
 
 def _tell_end(session: Session, job: Job) -> None:
     if job.status == "COMPLETED":
-        session.output.show(pretty(job.result))
+        session.output.line(pretty(job.result))
     elif job.error:
         session.output.note(f"{job.status}: {job.error}; jobs show {job.id} has the rest")

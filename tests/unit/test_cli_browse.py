@@ -271,3 +271,9 @@ def test_a_copy_is_told_by_its_id_and_sent_once(jobs: Jobs) -> None:
     jobs.answers("/jobs/x/copy", refuses(503, "store_unavailable", "away", retry_after="0"))
     assert jobs("copy", "x").status == 4
     assert len(jobs.requests) == 2
+
+
+def test_a_pipe_gets_json_whole_however_long_its_lines(jobs: Jobs) -> None:
+    jobs.answers("/schedules/x", says({"name": "x" * 50_000}))
+
+    assert "x" * 50_000 in jobs("schedules", "show", "x").out
