@@ -79,5 +79,5 @@ Edges:
     openapi        the API's description, from that table (examples, and the page to read it on: reference)
     child          python -m chalicelib.child
     resources      the only place clients are made and joined
-    cli            python -m chalicelib.cli
+    cli/           the jobs command; python -m chalicelib.cli
 """

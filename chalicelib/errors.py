@@ -25,6 +25,8 @@ SchedulerError
 ├─ WorkerUnreachable     the worker function could not be invoked
 ├─ MissingSettings       the environment lacks what we need to start
 ├─ UnsafeSettings        the environment asks for what this stage must not do
+├─ ApiRefused            the command line was turned down by the API
+├─ ApiUnreachable        the command line got no answer from the API, or none that it understands
 ├─ GiveUp                a handler says: no further attempt will help
 ├─ RetryLater            a handler says: not now, and nobody's fault
 ├─ TimedOut              an attempt ran longer than its job may
@@ -255,6 +257,27 @@ class UnsafeSettings(SchedulerError):
     """What would leave a deployment open."""
 
     code = "unsafe_settings"
+
+
+class ApiRefused(SchedulerError):
+    """The API's problem document. faults: what is wrong where, as (path, detail)."""
+
+    code = "api_refused"
+
+    def __init__(self, status: int, code: str, detail: str, faults: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.faults = faults
+
+
+class ApiUnreachable(SchedulerError):
+    """No answer, or one that does not come from this API."""
+
+    code = "api_unreachable"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: {reason}")
 
 
 class GiveUp(SchedulerError):

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from chalicelib.callers import Role
-from chalicelib.keys import as_text, hashed, new_key
 from chalicelib.store.database import Database
 from chalicelib.store.keys import KeyStore
-from infra.local.stack import Stack
+from infra.local.programs import base_environment
+from infra.local.stack import ROOT, Stack
 
 
 def first_key(stack: Stack) -> str | None:
     """None where an admin has one already."""
+    return None if _admin_has_one(stack) else _made(stack)
+
+
+def _admin_has_one(stack: Stack) -> bool:
     database = Database(stack.postgres.url)
     try:
-        store = KeyStore(database)
-        if any(key.role is Role.ADMIN and key.is_valid for key in store.all()):
-            return None
-        return _made(store)
+        return any(key.role is Role.ADMIN and key.is_valid for key in KeyStore(database).all())
     finally:
         database.close()
 
 
-def _made(store: KeyStore) -> str:
-    key_id, secret = new_key()
-    store.insert(
-        key_id=key_id,
-        secret_hash=hashed(secret),
-        name="first",
-        role=Role.ADMIN,
-        rate_limit=None,
-        expires_at=None,
-        created_by="make up",
-        deed=None,
-    )
-    return as_text(key_id, secret)
+def _made(stack: Stack) -> str:
+    command = [sys.executable, "-m", "chalicelib.cli", "keys", "bootstrap", "first"]
+    environment = base_environment() | stack.settings() | stack.aws_environment()
+    made = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    return made.stdout.strip()

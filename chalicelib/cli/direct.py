@@ -1,23 +1,34 @@
-"""``python -m chalicelib.cli``: what an operator does by hand."""
+"""What works straight on the database and Redis, by ``DATABASE_URL`` and ``REDIS_URL``: for when no API is up.
+
+Parsed by the standard library, so that it also runs where only the product's own requirements are installed; resources
+are imported late, because whoever talks HTTP needs neither their settings nor the second they take.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from chalicelib import resources
+from chalicelib.callers import Role
 from chalicelib.errors import SchedulerError
 from chalicelib.findings import Report, Severity, as_text
 
 Command = Callable[[argparse.Namespace], int]
 DOCTORS_STATUS = {Severity.OK: 0, Severity.ERROR: 1, Severity.WARNING: 2}
+NAMES = (("migrate",), ("doctor",), ("keys", "bootstrap"))
+
+
+def is_direct(arguments: Sequence[str]) -> bool:
+    return any(tuple(arguments[: len(name)]) == name for name in NAMES)
 
 
 def migrate(_: argparse.Namespace) -> int:
     """Bring the schema up to date, and make the next days' partitions."""
+    from chalicelib import resources
+
     applied = resources.migrations().apply()
     made = resources.partitions().ensure()
     sys.stdout.write(f"applied {_listed(applied)}; made partitions {_listed(made)}\n")
@@ -29,12 +40,25 @@ def doctor(asked: argparse.Namespace) -> int:
 
     Exit status: 0 all is well; 1 there are errors; 2 there are warnings only, which includes what could not be looked at.
     """
+    from chalicelib import resources
+
     report = resources.doctor().run(repair=asked.repair)
     sys.stdout.write(_as_json(report) if asked.json else as_text(report))
     return DOCTORS_STATUS[report.worst]
 
 
-def main(arguments: list[str]) -> int:
+def bootstrap(asked: argparse.Namespace) -> int:
+    """Create an admin's API key straight in the database: the first one, which no key can ask the API for.
+
+    The key alone goes to standard output. It is kept nowhere else.
+    """
+    key = _first_key(asked.name)
+    sys.stdout.write(f"{key}\n")
+    sys.stderr.write("This key is shown once, and is an admin's: keep it where secrets are kept.\n")
+    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
     """The exit status: the command's, or 1 after a failure that is said on standard error."""
     asked = _parser().parse_args(arguments)
     command: Command = asked.command
@@ -52,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     examine = _add(commands, doctor)
     examine.add_argument("--json", action="store_true", help="one object: healthy, findings, repairs")
     examine.add_argument("--repair", action="store_true", help="first mend what is safe to mend while everything runs")
+    keys = commands.add_parser("keys").add_subparsers(required=True, metavar="command")
+    _add(keys, bootstrap).add_argument("name", help="whose key it is")
     return parser
 
 
@@ -63,6 +89,13 @@ def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], command:
     return parser
 
 
+def _first_key(name: str) -> str:
+    from chalicelib import resources
+
+    _, key = resources.keyring().create(name=name, role=Role.ADMIN, created_by="bootstrap")
+    return key
+
+
 def _as_json(report: Report) -> str:
     content = {"healthy": report.is_healthy, "findings": report.findings, "repairs": report.repairs}
     return msgspec.json.format(msgspec.json.encode(content)).decode() + "\n"
@@ -70,7 +103,3 @@ def _as_json(report: Report) -> str:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names) or "none"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
