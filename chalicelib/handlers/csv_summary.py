@@ -29,7 +29,10 @@ COLUMN_BYTES = 221  # a numeric column at its longest, without name and quantile
 QUANTILE_BYTES = 32
 READING = 0.95  # of the progress; the rest is for what was spilled
 
-Delimiter = Annotated[str, msgspec.Meta(min_length=1, max_length=1, pattern=r'^[^"\r\n\x00]\Z')]
+Delimiter = Annotated[
+    str,
+    msgspec.Meta(min_length=1, max_length=1, extra_json_schema={"pattern": r'^[^"\r\n\x00]$'}),
+]
 Encoding = Literal[
     "utf-8", "utf-16", "latin-1", "iso-8859-15", "windows-1252", "shift_jis", "euc-kr", "gb18030", "big5"
 ]
@@ -55,6 +58,8 @@ class CsvSummary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def __post_init__(self) -> None:
         if (self.url is None) == (self.text is None):
             raise ValueError("give either url or text")
+        if self.delimiter in '"\r\n\0':
+            raise ValueError("the delimiter cannot be a quote, a line end or NUL")
         if self.url is not None:
             check_url(self.url)
 
