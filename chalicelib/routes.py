@@ -96,7 +96,7 @@ class Routes:
         method, path = address.split()
 
         def register(view: View) -> View:
-            takes = get_type_hints(view)
+            takes = get_type_hints(view, include_extras=True)
             gives = takes.pop("return")
             takes.pop("call")
             route = Route(

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SHORTEST = timedelta(seconds=1)
+SHORTEST = timedelta(milliseconds=200)
 TIMES = 10
 KEPT = timedelta(minutes=1)  # how much longer than fresh, for those who ask while somebody computes
 PATIENCE = timedelta(seconds=30)  # with who computes: after that, it is taken to be dead

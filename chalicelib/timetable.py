@@ -30,12 +30,35 @@ NEVER_IDLE = timedelta(milliseconds=50)  # the shortest wait for the next turn
 ScheduleName = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
 
 
+CronText = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=200,
+        description="Five fields (minute, hour, day of month, month, day of week) or a name such as @daily.",
+        extra_json_schema={
+            "pattern": r"^\s*(@[a-z]+|[^\s@]+(\s+[^\s@]+){4})\s*$",
+            "examples": ["30 3 * * 1-5", "@hourly"],
+        },
+    ),
+]
+ZoneText = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=100,
+        description="A name of the IANA time zone database.",
+        extra_json_schema={"examples": ["Europe/Berlin"]},
+    ),
+]
+
+
 class Definition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a client wants of a schedule. job: as for a submit, but its time is not its own."""
 
-    cron: str
+    cron: CronText
     job: Submission
-    timezone: str = "UTC"
+    timezone: ZoneText = "UTC"
     misfire: Misfire = Misfire.RUN_ONCE
     overlap: Overlap = Overlap.ALLOW
     paused: bool = False
@@ -50,8 +73,8 @@ class NamedDefinition(Definition, frozen=True, kw_only=True, forbid_unknown_fiel
 class Preview(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A question: when would that run? after None: from now on."""
 
-    cron: str
-    timezone: str = "UTC"
+    cron: CronText
+    timezone: ZoneText = "UTC"
     count: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     after: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 

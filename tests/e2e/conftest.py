@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,14 +27,16 @@ BUILD = ROOT / "build" / "e2e"
 class RunningStack:
     """A stack, as its users reach it, and a hand on its worker."""
 
-    def __init__(self, environment: dict[str, str], addresses: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], addresses: dict[str, str], key: str = "") -> None:
+        """key: an admin's, where callers need one."""
         self.environment = environment
+        self.key = key
         self.url = addresses["url"]
         self.api_url = addresses["api_url"]
         self.ws_url = addresses["ws_url"]
         self.addresses = addresses
         self.directory = Path(environment["STACK_DIR"])
-        self._http = urllib3.PoolManager()
+        self._http = urllib3.PoolManager(headers={"Authorization": f"Bearer {key}"} if key else None)
 
     def post(self, path: str, body: object) -> Any:
         return self._http.request("POST", self.api_url + path, json=body)
@@ -83,16 +86,35 @@ def wait_until(condition: Callable[[], object], seconds: float) -> None:
 
 @pytest.fixture(scope="session")
 def whole_stack() -> Iterator[RunningStack]:
+    with running("stack") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def guarded_stack() -> Iterator[RunningStack]:
+    """One whose callers need keys, as everywhere but on a laptop."""
+    with running("guarded", API_AUTH="on") as stack:
+        yield stack
+
+
+@contextlib.contextmanager
+def running(name: str, **settings: str) -> Iterator[RunningStack]:
     BUILD.mkdir(parents=True, exist_ok=True)
-    directory = BUILD / "stack"
-    ports = {name: str(free_port()) for name in ("PORT", "AWS_PORT", "PG_PORT", "REDIS_PORT")}
-    environment = {**os.environ, **ports, "STACK_DIR": str(directory)}
+    directory = BUILD / name
+    ports = {port: str(free_port()) for port in ("PORT", "AWS_PORT", "PG_PORT", "REDIS_PORT")}
+    environment = {**os.environ, **ports, **settings, "STACK_DIR": str(directory)}
     call(environment, "reset") if directory.exists() else None
     try:
-        call(environment, "up")
-        yield RunningStack(environment, json.loads((directory / "stack.json").read_text()))
+        said = call(environment, "up")
+        yield RunningStack(environment, json.loads((directory / "stack.json").read_text()), key_in(said))
     finally:
         call(environment, "reset")
+
+
+def key_in(said: str) -> str:
+    """The first key, where ``make up`` told one."""
+    found = re.search(r"js_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", said)
+    return found[0] if found else ""
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""Leaves out what a schema would allow and cannot say: URLs that lead nowhere, headers that HTTP forbids, times that are over."""
+"""Leaves out what a schema would allow and cannot say: URLs that lead nowhere, headers that HTTP forbids, times that are over,
+cron expressions and time zones that there are not."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from typing import Any
 
 import schemathesis
 
+from chalicelib.cron import Cron
+from chalicelib.errors import InvalidInput
 from chalicelib.handlers.http_request import HttpRequest
 from chalicelib.handlers.sources import check_url
 
@@ -17,6 +20,8 @@ def filter_case(context: Any, case: schemathesis.Case[Any]) -> bool:
     if not isinstance(body, dict):
         return True
     jobs = body["jobs"] if isinstance(body.get("jobs"), list) else [body]
+    if "cron" in body:
+        return _can_be_meant(body.get("job")) and _names_times(body["cron"], body.get("timezone", "UTC"))
     return all(_can_be_meant(job) for job in jobs) and not _is_over(body.get("expires_at"))
 
 
@@ -58,6 +63,13 @@ def _leads_somewhere(url: str, headers: dict[str, Any]) -> bool:
     except (ValueError, TypeError, AttributeError):
         return False
     return True
+
+
+def _names_times(cron: Any, timezone: Any) -> bool:
+    try:
+        return next(Cron(cron, timezone).after(datetime.now(UTC)), None) is not None
+    except (InvalidInput, TypeError, AttributeError, ValueError):
+        return False
 
 
 def _is_over(moment: Any) -> bool:
