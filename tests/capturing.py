@@ -1,4 +1,7 @@
-"""Job logs in tests: what ``logs.start_logging`` installs, without the lines on stdout."""
+"""Job logs in tests: what ``logs.start_logging`` installs, without the lines on stdout.
+
+Instead of what is there: a test that imported ``app`` before has started logging for good, and two would hear each line twice.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from chalicelib.joblog import Capture
 @contextmanager
 def capturing() -> Iterator[None]:
     root = logging.getLogger()
-    capture, level = Capture(), root.level
-    root.addHandler(capture)
+    handlers, level = root.handlers[:], root.level
+    root.handlers[:] = [Capture()]
     root.setLevel(logging.INFO)
     try:
         yield
     finally:
-        root.removeHandler(capture)
+        root.handlers[:] = handlers
         root.setLevel(level)
