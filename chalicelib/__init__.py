@@ -49,6 +49,8 @@ Use cases:
     patience       long polls
     timetable      keep schedules, and submit their jobs when they are due
     flow           read and change what is set of queues
+    queue_overview queues as operators see them
+    pruning        let go of what nobody asks for any more
     readiness      whether jobs can be taken now
     attempt        one attempt in a worker's hands, and how it is stopped
     executor       run one attempt to its outcome
@@ -73,10 +75,12 @@ Use cases:
     processes      several workers side by side
 Edges:
     answers        what the API answers beside jobs
+    reports        what it tells of how it goes
     wire           JSON out, errors to problem details
     pages          lists as pages, jobs that are waited for
     routes         the table of routes
-    openapi        the API's description, from that table (examples, and the page to read it on: reference)
+    openapi        the API's description, from that table (schemas, examples, and the page to read it on:
+                   reference)
     child          python -m chalicelib.child
     resources      the only place clients are made and joined
     cli/           the jobs command; python -m chalicelib.cli

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -23,14 +21,12 @@ from chalicelib.errors import (
     TooLarge,
     Unauthenticated,
 )
-from chalicelib.forms import Filter
-from chalicelib.handlers.registry import JobType, Registry
+from chalicelib.handlers.registry import Registry
 from chalicelib.routes import Route
+from chalicelib.schemas import REF, Schema, completed, for_browsers
 from chalicelib.submissions import Submission
 from chalicelib.views import JobView
 from chalicelib.wire import BASE, JSON, PROBLEM, REQUEST_ID, STATUS_CODES
-
-Schema = dict[str, Any]
 
 TITLE = "Job Scheduler"
 INTRODUCTION = """Jobs are submitted over HTTP, kept in Postgres, and run by workers. Delivery is at least once; the outcome is
@@ -39,7 +35,6 @@ committed exactly once.
 Send an API key with every request: `Authorization: Bearer js_…`. A key has the role `viewer`, `operator` or `admin`, and
 each may do what those before it may. Whatever is wrong comes back as a problem document (RFC 9457) whose `code` is for
 programs. Lists are paged by the `Link` header; times are UTC."""
-_REF = "#/components/schemas/{name}"
 _BY_ROLE = "Takes the role `{role}` or a higher one."
 
 _HEADERS: Schema = {
@@ -54,25 +49,21 @@ _LOCATION: Schema = {"Location": {"description": "Where the job is.", "schema": 
 
 def document(table: Sequence[Route], registry: Registry) -> Schema:
     types = _types(table, registry)
-    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     by_type = dict(zip(map(_key, types), schemas, strict=True))
-    components = {
-        **components,
-        **_submissions(components, registry, by_type),
-        **_selections(components),
-        **_partial(components),
-    }
     described = {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": "1", "description": INTRODUCTION},
         "servers": [{"url": BASE}],
         "paths": _paths(table, by_type),
         "components": {
-            "schemas": components,
+            "schemas": completed(
+                components, registry, {name: by_type[_key(each.payload_type)] for name, each in registry.all().items()}
+            ),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `js_…`."}},
         },
     }
-    result: Schema = _for_browsers(described)
+    result: Schema = for_browsers(described)
     return result
 
 
@@ -130,7 +121,7 @@ def _of_form(route: Route, name: str, place: str) -> list[Schema]:
     """The fields of a form as parameters."""
     if name not in route.takes:
         return []
-    (schema,), components = msgspec.json.schema_components([route.takes[name]], ref_template=_REF)
+    (schema,), components = msgspec.json.schema_components([route.takes[name]], ref_template=REF)
     properties = components[schema["$ref"].rsplit("/", 1)[1]]["properties"]
     return [{"name": field, "in": place, "required": False, **_described(shape)} for field, shape in properties.items()]
 
@@ -180,7 +171,7 @@ def _shown(route: Route, schema: Schema) -> Schema:
     """Where some fields of a job can be asked for, none of them is required."""
     if "fields" not in getattr(route.takes.get("query"), "__struct_fields__", ()):
         return schema
-    text = msgspec.json.encode(schema).decode().replace(_REF.format(name="JobView"), _REF.format(name="PartialJob"))
+    text = msgspec.json.encode(schema).decode().replace(REF.format(name="JobView"), REF.format(name="PartialJob"))
     partial: Schema = msgspec.json.decode(text)
     return partial
 
@@ -208,64 +199,7 @@ def _failure(status: HTTPStatus, codes: Sequence[str]) -> Schema:
         "code": codes[0],
         "request_id": "a93de52d-362d-4879-b600-e565f4ca7df2",
     }
-    media = {"schema": {"$ref": _REF.format(name="Problem")}, "example": example}
+    media = {"schema": {"$ref": REF.format(name="Problem")}, "example": example}
     headers = _HEADERS | ({"Retry-After": {"schema": {"type": "string"}}} if int(status) in (429, 503) else {})
     described = f"{status.phrase}: " + ", ".join(f"`{code}`" for code in codes)
     return {"description": described, "headers": headers, "content": {PROBLEM: media}}
-
-
-def _submissions(components: Mapping[str, Schema], registry: Registry, by_type: Mapping[str, Schema]) -> Schema:
-    """One form of submission for each job type, with its own payload."""
-    common = components["Submission"]
-    forms = {f"Submit {name}": _submission(common, each, by_type) for name, each in sorted(registry.all().items())}
-    forms = {name.replace(" ", "_"): form for name, form in forms.items()}
-    refs = [{"$ref": _REF.format(name=name)} for name in forms]
-    batch = copy.deepcopy(components["Batch"])
-    batch["properties"]["jobs"]["items"] = {"$ref": _REF.format(name="Submission")}
-    return {"Submission": {"title": "Submission", "oneOf": refs}, "Batch": batch, **forms}
-
-
-def _submission(common: Schema, job_type: JobType, by_type: Mapping[str, Schema]) -> Schema:
-    form = copy.deepcopy(common)
-    form["title"] = f"Submit {job_type.name}"
-    form["description"] = job_type.description
-    form["properties"]["job_type"] = {"const": job_type.name}
-    form["properties"]["payload"] = by_type[_key(job_type.payload_type)]
-    if not _accepts_null(job_type):
-        form["required"] = ["job_type", "payload"]
-    return form
-
-
-def _accepts_null(job_type: JobType) -> bool:
-    try:
-        job_type.decode(b"null")
-    except InvalidInput:
-        return False
-    return True
-
-
-def _selections(components: Mapping[str, Schema]) -> Schema:
-    """What ``forms.Selection`` checks by itself: ids alone, or at least one condition."""
-    conditions = [name for name in Filter.__struct_fields__ if name != "cursor"]
-    either = [{"required": ["ids"], "properties": dict.fromkeys((*conditions, "cursor"), False)}]
-    either += [{"required": [name], "properties": {"ids": False}} for name in conditions]
-    return {name: {**components[name], "anyOf": either} for name in ("Cancellation", "Revival")}
-
-
-def _partial(components: Mapping[str, Schema]) -> Schema:
-    whole = components["JobView"]
-    return {"PartialJob": {**whole, "title": "PartialJob", "required": []}}
-
-
-def _for_browsers(value: Any) -> Any:
-    """An end that Python spells ``Z``, after a backslash, is ``$`` in ECMAScript's patterns, which are JSON Schema's."""
-    match value:
-        case dict():
-            return {
-                name: re.sub(r"\\Z$", "$", part) if name == "pattern" and isinstance(part, str) else _for_browsers(part)
-                for name, part in value.items()
-            }
-        case list():
-            return [_for_browsers(part) for part in value]
-        case _:
-            return value

@@ -70,13 +70,16 @@ class NamedDefinition(Definition, frozen=True, kw_only=True, forbid_unknown_fiel
     name: ScheduleName
 
 
+PreviewedFrom = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^2[01][0-9]{2}-"})]
+
+
 class Preview(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A question: when would that run? after None: from now on."""
 
     cron: CronText
     timezone: ZoneText = "UTC"
     count: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
-    after: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    after: PreviewedFrom | None = None
 
 
 class Timetable:
@@ -127,8 +130,8 @@ class Timetable:
     def preview(self, asked: Preview) -> list[datetime]:
         """The next times, in UTC; fewer where there are no more. Raises InvalidInput."""
         after = asked.after or self._store.now()
-        if not 2000 <= after.year <= 2200:
-            raise InvalidInput("out of range", "$.after")
+        if not 2000 <= after.year <= 2199:
+            raise InvalidInput("expected a year from 2000 to 2199", "$.after")
         return [*islice(Cron(asked.cron, asked.timezone).after(after), asked.count)]
 
     def fire_due(self, horizon: timedelta) -> timedelta:

@@ -5,7 +5,7 @@ import logging
 import msgspec
 import pytest
 
-from chalicelib.errors import MissingSettings
+from chalicelib.errors import MissingSettings, UnsafeSettings
 from chalicelib.logs import JsonLines
 from chalicelib.settings import Settings
 
@@ -21,6 +21,18 @@ def test_private_addresses_are_refused_unless_allowed_in_so_many_words() -> None
     assert not Settings.from_env(ADDRESSES).allow_private_addresses
     assert not Settings.from_env({**ADDRESSES, "ALLOW_PRIVATE_ADDRESSES": "1"}).allow_private_addresses
     assert Settings.from_env({**ADDRESSES, "ALLOW_PRIVATE_ADDRESSES": "true"}).allow_private_addresses
+
+
+def test_callers_need_keys_unless_the_local_stage_says_otherwise() -> None:
+    assert Settings.from_env(ADDRESSES).auth_is_on
+    assert Settings.from_env({**ADDRESSES, "API_AUTH": "no"}).auth_is_on
+    assert not Settings.from_env({**ADDRESSES, "API_AUTH": "off", "STAGE": "local"}).auth_is_on
+
+
+@pytest.mark.parametrize("stage", ["", "prod", "LOCAL"])
+def test_no_other_stage_may_let_everybody_in(stage: str) -> None:
+    with pytest.raises(UnsafeSettings, match="API_AUTH=off"):
+        Settings.from_env({**ADDRESSES, "API_AUTH": "off", "STAGE": stage})
 
 
 def test_frames_go_to_the_regions_own_gateway_unless_told_otherwise() -> None:
