@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LOCAL := $(BIN)/python -m infra.local
 NODE = eval "$$($(BIN)/python -m infra.local.node)"
-LOCAL_NEEDS := infra/local/requirements.txt requirements.txt
+LOCAL_NEEDS := infra/local/requirements.txt requirements.txt pyproject.toml
 export STACK_DIR PORT AWS_PORT PG_PORT REDIS_PORT API_AUTH
 
 help: ## List these targets
@@ -67,6 +67,7 @@ $(VENV)/local: $(LOCAL_NEEDS) | $(BIN)/python
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@echo "installing what the stack needs (the first time takes a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --requirement infra/local/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --no-deps --editable .
 	@touch $@
 
 $(VENV)/tests: $(VENV)/local tests/requirements.txt

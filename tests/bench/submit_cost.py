@@ -1,8 +1,8 @@
 """What ``POST /jobs`` costs on top of the one thing it cannot do without: a durable INSERT.
 
 Both run in this process against the same Postgres with fsync on, in turns, so that the machine's moods meet both alike.
-The whole handler is measured, from API Gateway's event to its answer: parsing, checks, INSERT, enqueue and announcement
-in Redis, rendering. Not measured: API Gateway, and Lambda's own way in and out.
+The whole handler is measured, from API Gateway's event to its answer: key, rate, parsing, checks, INSERT with its audit, enqueue
+and announcement in Redis, rendering. Not measured: API Gateway, and Lambda's own way in and out.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import psycopg
 from uuid_utils.compat import uuid7
 
 from chalicelib import resources
+from chalicelib.callers import Role
 from infra.local.services import Addresses, databases
 
 ROUNDS = 15
@@ -84,7 +85,8 @@ def _redis_round_trip() -> Callable[[], object]:
 def _handler() -> Callable[[], object]:
     import app
 
-    event = _event(json.dumps({"job_type": "process_data", "payload": PAYLOAD}))
+    _, key = resources.keyring().create(name="bench", role=Role.OPERATOR, created_by="bench", rate_limit=1_000_000)
+    event = _event(json.dumps({"job_type": "process_data", "payload": PAYLOAD}), key)
 
     def post() -> None:
         answer = app.app(event, None)
@@ -93,14 +95,14 @@ def _handler() -> Callable[[], object]:
     return post
 
 
-def _event(body: str) -> dict[str, Any]:
+def _event(body: str, key: str) -> dict[str, Any]:
     """As API Gateway's REST API hands it to Lambda."""
     return {
         "resource": "/jobs",
         "path": "/jobs",
         "httpMethod": "POST",
-        "headers": {"Content-Type": "application/json"},
-        "multiValueHeaders": {"Content-Type": ["application/json"]},
+        "headers": {"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
+        "multiValueHeaders": {"Content-Type": ["application/json"], "Authorization": [f"Bearer {key}"]},
         "queryStringParameters": None,
         "multiValueQueryStringParameters": None,
         "pathParameters": None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +65,17 @@ def test_the_commands_answer_as_shown(stack: RunningStack) -> None:
 
     refused = stack.post("/jobs", {"job_type": "sleep", "payload": {"seconds": "x"}}).json()
     assert {**refused, "request_id": None} == {**problem_shown, "request_id": None}
+
+
+def test_the_commands_of_the_command_line_work_as_shown(stack: RunningStack) -> None:
+    shown = [line.partition("  #")[0] for line in README.splitlines() if line.startswith("jobs ")]
+    environment = {**os.environ, "JOBS_URL": stack.api_url}
+
+    assert len(shown) == 5
+    for command in shown:
+        arguments = [sys.executable, "-m", "chalicelib.cli", *shlex.split(command)[1:]]
+        ran = subprocess.run(arguments, env=environment, text=True, capture_output=True, timeout=60, check=False)
+        assert (ran.returncode, bool(ran.stdout)) == (0, True), ran.stderr
 
 
 def test_doctor_finds_nothing_wrong_with_the_stack(stack: RunningStack) -> None:
