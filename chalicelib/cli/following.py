@@ -16,7 +16,7 @@ from chalicelib.errors import SchedulerError
 LONGEST_WAIT = 20  # seconds; what the API allows
 SHORTEST_POLL = 0.2  # seconds
 TURN = 2  # seconds a poll may hold its thread while other jobs wait for one
-THREADS = 16  # polls at once: each holds a Lambda
+THREADS = 8  # polls at once: each holds a Lambda, and a laptop has few
 
 
 class Seen(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from infra.local.stack import ACCESS_KEY, REGION, ROOT, Stack
 
 STACK_MARK = "JOB_SCHEDULER_STACK"
 PROGRAM_MARK = "JOB_SCHEDULER_PROGRAM"
-CONCURRENT_FUNCTIONS = 8  # each may be a process of 60-80 MB
+CONCURRENT_FUNCTIONS = 20  # each may be a process of 60-80 MB, and long polls hold some for seconds
 LOG_BYTES = "10MB"
 
 
