@@ -74,10 +74,11 @@ class Keeper:
     def _renew(self, attempts: list[Attempt]) -> None:
         asked_at = time.monotonic()
         jobs = [attempt.job for attempt in attempts]
-        renewed = {renewal.job_id: renewal for renewal in self._attempts.renew(jobs, LEASE)}
+        # By attempt: where a claim's answer was lost, we may hold an earlier attempt of the same job, which is not ours any more.
+        renewed = {(each.job_id, each.attempt): each for each in self._attempts.renew(jobs, LEASE)}
         for attempt in attempts:
-            _apply(renewed.get(attempt.job_id), attempt, asked_at)
-        self._hold([job for job in jobs if job.id in renewed], [*renewed.values()])
+            _apply(renewed.get((attempt.job_id, attempt.attempt)), attempt, asked_at)
+        self._hold([job for job in jobs if (job.id, job.attempt) in renewed], [*renewed.values()])
 
     def _hold(self, jobs: list[ClaimedJob], renewals: list[Renewal]) -> None:
         if renewals:

@@ -53,5 +53,15 @@ SELECT DISTINCT unnest(tags), id FROM jobs WHERE tags <> '{}';
 -- Lists of unfinished jobs of any queue. As with its sister on (queue, id), a claim changes no column that it names.
 CREATE INDEX jobs_unfinished_by_id ON jobs (id) WHERE finished_at IS NULL;
 
--- Lists of one queue's finished jobs.
-CREATE INDEX jobs_finished ON jobs (queue, id) WHERE finished_at IS NOT NULL;
+-- Lists of one queue's finished jobs. NULLS FIRST here and below is an order that no index on the id alone has: where one would do,
+-- Postgres may take it and read all other queues' jobs on its way (see store/lists.py).
+CREATE INDEX jobs_finished ON jobs (queue, id NULLS FIRST) WHERE finished_at IS NOT NULL;
+
+DROP INDEX jobs_unfinished;
+CREATE INDEX jobs_unfinished ON jobs (queue, id NULLS FIRST) WHERE finished_at IS NULL;
+
+DROP INDEX jobs_ended_badly;
+CREATE INDEX jobs_ended_badly ON jobs (ended_badly, id NULLS FIRST) WHERE ended_badly IS NOT NULL;
+
+DROP INDEX jobs_by_type;
+CREATE INDEX jobs_by_type ON jobs (job_type, id NULLS FIRST);

@@ -51,6 +51,7 @@ class Renewal(msgspec.Struct, frozen=True):
     """An attempt that is still ours, until ``lease_expires_at``."""
 
     job_id: UUID
+    attempt: int
     lease_expires_at: datetime
     must_end: bool  # somebody asked for its end
 
@@ -240,7 +241,7 @@ class AttemptStore:
              WHERE """
             + _OURS
             + """
-            RETURNING job.id, job.lease_expires_at, job.cancel_requested_at IS NOT NULL
+            RETURNING job.id, job.attempt, job.lease_expires_at, job.cancel_requested_at IS NOT NULL
             """,
             {**_held(jobs), "lease": lease},
         )

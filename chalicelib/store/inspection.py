@@ -110,7 +110,7 @@ class StoreInspection:
                 + """
                   FROM jobs AS job
                  WHERE finished_at IS NULL AND (queue, id) > (%(queue)s, %(id)s)
-                 ORDER BY queue, id
+                 ORDER BY queue, id NULLS FIRST
                  LIMIT %(limit)s
                 """,
                 {"queue": queue, "id": job_id, "limit": PAGE},

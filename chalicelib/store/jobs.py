@@ -247,7 +247,7 @@ class JobStore:
                   FROM jobs AS job
                  WHERE (queue, id) > (%(queue)s, %(id)s) AND finished_at IS NULL AND status IN ('QUEUED', 'RUNNING')
                    AND created_at < now() - %(older_than)s
-                 ORDER BY queue, id
+                 ORDER BY queue, id NULLS FIRST
                  LIMIT %(limit)s
                 """,
                 {"queue": queue, "id": job_id, "older_than": older_than, "limit": limit},
