@@ -62,7 +62,7 @@ def test_a_stranger_sees_no_job_and_a_reader_with_a_key_sees_them_live(stranger:
 
     sign_in(stranger, guarded_stack.key)
 
-    expect(stranger.get_by_test_id("connection-state")).to_have_attribute("data-state", "live", timeout=15_000)
+    expect(stranger.get_by_test_id("connection-state")).to_have_attribute("data-state", "live", timeout=40_000)
     stranger.get_by_test_id("submit").click()
     expect(stranger.locator('[data-testid="job-row"][data-status="COMPLETED"]').first).to_be_visible(timeout=20_000)
     stranger.screenshot(path=BUILD / "signed-in.png")
@@ -92,7 +92,7 @@ def test_a_revoked_key_leads_back_to_the_door_and_nothing_is_tried_again(
 ) -> None:
     viewer = ask(guarded_stack, "POST", "/keys", {"name": "reader", "role": "viewer"})
     sign_in(stranger, viewer["key"])
-    expect(stranger.get_by_test_id("connection-state")).to_have_attribute("data-state", "live", timeout=15_000)
+    expect(stranger.get_by_test_id("connection-state")).to_have_attribute("data-state", "live", timeout=40_000)
 
     ask(guarded_stack, "DELETE", f"/keys/{viewer['id']}")
 
