@@ -15,6 +15,9 @@ const paintInTheme: Plugin = {
   },
 };
 
+/** /api/docs names these two files, and is no page of this build: so their names do not change. */
+const REFERENCE = "reference/reference";
+
 export default defineConfig({
   base: "./",
   plugins: [react(), tailwindcss(), paintInTheme],
@@ -22,6 +25,14 @@ export default defineConfig({
     // Browsers that know light-dark(), so that each colour is written once.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],
     modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 2_000, // KB: Swagger UI comes in one piece
+    rolldownOptions: {
+      input: { index: "index.html", reference: "src/reference.ts" },
+      output: {
+        entryFileNames: ({ name }) => (name === "reference" ? `${REFERENCE}.js` : "assets/[name]-[hash].js"),
+        assetFileNames: ({ names }) => (names.includes("reference.css") ? `${REFERENCE}.css` : "assets/[name]-[hash][extname]"),
+      },
+    },
   },
   server: {
     proxy: {

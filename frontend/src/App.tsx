@@ -39,7 +39,7 @@ export function App() {
             <JobsView route={route} jobs={jobs} />
           </section>
           <SubmitCard query={jobTypes} route={route} />
-          {route.jobId && <JobPanel id={route.jobId} jobTypes={jobTypes.data ?? []} onClose={close} />}
+          {route.jobId && <JobPanel id={route.jobId} jobTypes={jobTypes.data ?? []} route={route} onClose={close} />}
         </main>
       </div>
     </FrozenAt>

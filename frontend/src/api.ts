@@ -1,38 +1,12 @@
-/** The HTTP seam: every request the dashboard makes, and what it may answer. Addresses are relative to the page. */
+/** Every request the dashboard makes, and what it may answer. Addresses are relative to the page. */
 
-import type { Job, JobFilter, JobType, Json } from "./jobs";
+import { Refused, send, type Problem } from "./http";
+import type { Job, JobFilter, JobType } from "./jobs";
 import type { JobPage } from "./joblist";
-import { setClock } from "./clock";
+import type { LogPage } from "./joblog";
+import { gathered } from "./shortpages";
 
-const ANSWERS_WITHIN_MS = 15_000; // the API promises 5 s; a half-open network would never answer
-
-export interface Fault {
-  readonly path: string;
-  readonly detail: string;
-}
-
-/** RFC 9457. */
-export interface Problem {
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly code: string;
-  readonly errors: readonly Fault[];
-}
-
-/** The API refused, and said why. */
-export class Refused extends Error {
-  constructor(readonly problem: Problem) {
-    super(problem.detail || problem.title);
-  }
-}
-
-/** No answer came. */
-export class Unreachable extends Error {
-  constructor() {
-    super("The API cannot be reached.");
-  }
-}
+const LOG_LINES = 1_000; // the most that one answer holds
 
 export interface Submission {
   readonly jobType: string;
@@ -50,17 +24,44 @@ export interface SubmitOptions {
   readonly tags?: readonly string[];
 }
 
-export async function readJobs(filter: JobFilter, limit: number, signal: AbortSignal): Promise<JobPage> {
-  const query = new URLSearchParams({ limit: String(limit) });
-  if (filter.status) query.set("status", filter.status);
-  if (filter.jobType) query.set("job_type", filter.jobType);
-  return readPage(`?${query}`, signal);
+/** Whether callers need keys. */
+export async function readAuth(signal: AbortSignal): Promise<"on" | "off"> {
+  const response = await send("api/ready", { signal });
+  return ((await response.json()) as { readonly auth: "on" | "off" }).auth;
+}
+
+/** Throws Refused when it opens nothing. */
+export async function tryKey(key: string): Promise<void> {
+  await send("api/job-types", { key });
+}
+
+/** For one connect of a WebSocket. */
+export async function readTicket(): Promise<string> {
+  const response = await send("api/ws-tickets", { method: "POST" });
+  return ((await response.json()) as { readonly ticket: string }).ticket;
+}
+
+export async function readJobs(filter: JobFilter, wanted: number, signal: AbortSignal): Promise<JobPage> {
+  return gathered(`?${jobsQuery(filter, wanted)}`, wanted, (query) => readPage(query, signal));
 }
 
 /** next: the query that a page's Link header named. */
-export async function readPage(next: string, signal: AbortSignal): Promise<JobPage> {
-  const response = await send(`api/jobs${next}`, { signal });
+export async function readOlderJobs(next: string, wanted: number, signal: AbortSignal): Promise<JobPage> {
+  return gathered(next, wanted, (query) => readPage(query, signal));
+}
+
+async function readPage(query: string, signal: AbortSignal): Promise<JobPage> {
+  const response = await send(`api/jobs${query}`, { signal });
   return { jobs: (await response.json()) as Job[], next: nextQuery(response.headers.get("Link")) };
+}
+
+export function jobsQuery(filter: JobFilter, limit: number): URLSearchParams {
+  const query = new URLSearchParams({ limit: String(limit) });
+  if (filter.status) query.set("status", filter.status);
+  if (filter.jobType) query.set("job_type", filter.jobType);
+  if (filter.queue) query.set("queue", filter.queue);
+  if (filter.tag) query.set("tag", filter.tag);
+  return query;
 }
 
 /** null: there is no such job. */
@@ -88,6 +89,31 @@ export async function submitJob(submission: Submission): Promise<Job> {
   return (await response.json()) as Job;
 }
 
+export async function copyJob(id: string): Promise<Job> {
+  return changed(id, "copy");
+}
+
+export async function cancelJob(id: string): Promise<Job> {
+  return changed(id, "cancel");
+}
+
+export async function reviveJob(id: string): Promise<Job> {
+  return changed(id, "revive");
+}
+
+async function changed(id: string, move: "copy" | "cancel" | "revive"): Promise<Job> {
+  const response = await send(`api/jobs/${encodeURIComponent(id)}/${move}`, { method: "POST" });
+  return (await response.json()) as Job;
+}
+
+/** What handlers logged after the cursor; from the beginning without one. */
+export async function readLogs(id: string, cursor: string | null, signal: AbortSignal): Promise<LogPage> {
+  const query = new URLSearchParams({ limit: String(LOG_LINES) });
+  if (cursor) query.set("cursor", cursor);
+  const response = await send(`api/jobs/${encodeURIComponent(id)}/logs?${query}`, { signal });
+  return (await response.json()) as LogPage;
+}
+
 export function submissionBody({ jobType, payload, options }: Submission): string {
   const rest = Object.entries({ ...options }).map(([name, value]) => `, ${JSON.stringify(name)}: ${JSON.stringify(value)}`);
   return `{"job_type": ${JSON.stringify(jobType)}, "payload": ${payload.trim()}${rest.join("")}}`;
@@ -101,34 +127,4 @@ export function nextQuery(link: string | null): string | null {
 
 function isUnknownJob({ status, code }: Problem): boolean {
   return status === 404 || (status === 422 && code === "invalid_input");
-}
-
-async function send(address: string, { signal, ...init }: RequestInit): Promise<Response> {
-  const deadline = AbortSignal.timeout(ANSWERS_WITHIN_MS);
-  const response = await answered(address, { ...init, signal: signal ? AbortSignal.any([signal, deadline]) : deadline }, signal);
-  setClock(response.headers.get("Date"));
-  if (!response.ok) throw new Refused(await problemOf(response));
-  return response;
-}
-
-async function answered(address: string, init: RequestInit, signal: AbortSignal | null | undefined): Promise<Response> {
-  try {
-    return await fetch(address, init);
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new Unreachable();
-  }
-}
-
-/** Whatever stands between us and the API may refuse too, and in other words. */
-async function problemOf(response: Response): Promise<Problem> {
-  const said = (await response.json().catch(() => ({}))) as Partial<Problem> & { readonly message?: Json };
-  const title = said.title ?? (response.statusText || "Refused");
-  return {
-    title,
-    status: response.status,
-    detail: said.detail ?? (typeof said.message === "string" ? said.message : `${title} (HTTP ${response.status})`),
-    code: said.code ?? "",
-    errors: said.errors ?? [],
-  };
 }

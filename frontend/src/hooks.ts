@@ -3,6 +3,7 @@
 import { createContext, use, useEffect, useState, useSyncExternalStore } from "react";
 import { now, onTick } from "./clock";
 import { parseRoute, type Route } from "./route";
+import { session, type Session } from "./session";
 import { savedTheme, wear, type Theme } from "./theme";
 
 export function useRoute(): Route {
@@ -26,6 +27,17 @@ export function useAsOfNow<T extends string | number>(select: (now: number) => T
 export function useWhileLive<T extends string | number>(select: (now: number) => T): T {
   const frozenAt = use(FrozenAt);
   return useAsOfNow((time) => select(frozenAt ?? time));
+}
+
+/** What is said where a key is known not to do what was meant. */
+export const MAY_NOT = "Your key may not do this.";
+
+export function mayNot(why: string): string {
+  return `${MAY_NOT.replace(".", ":")} ${why}.`;
+}
+
+export function useSession(): Session {
+  return useSyncExternalStore(session.subscribe, session.current);
 }
 
 export function useTheme(): readonly [Theme, (theme: Theme) => void] {

@@ -10,6 +10,8 @@ import { matches, type Job, type JobFilter } from "./jobs";
 export const MOST_ROWS = 500;
 const MOST_VERSIONS = 5_000; // some 400 KB; the longest unheard-of are forgotten first
 
+const JOB_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 export interface JobPage {
   readonly jobs: readonly Job[];
   /** Where the next page is; null on the last. */
@@ -48,7 +50,7 @@ export function applyUpdates(list: JobList, updates: readonly Job[]): JobList {
  */
 export function afterRead(known: JobList, page: JobPage, heard: ReadonlySet<string>, readAt: number): JobList {
   const answered = new Set(page.jobs.map((job) => job.id));
-  const oldest = page.next === null ? "" : (page.jobs.at(-1)?.id ?? "");
+  const oldest = bottomOf(page);
   const kept = known.rows.filter((row) => heard.has(row.id) && !answered.has(row.id) && row.id > oldest);
   const rows = [...kept, ...newerOfBoth(known, page.jobs)];
   return withRows({ ...known, oldest, next: page.next, readAt }, rows, remembered(known.versions, page.jobs));
@@ -56,7 +58,7 @@ export function afterRead(known: JobList, page: JobPage, heard: ReadonlySet<stri
 
 /** The list with an older page below it. */
 export function afterMore(known: JobList, page: JobPage): JobList {
-  const oldest = page.next === null ? "" : (page.jobs.at(-1)?.id ?? "");
+  const oldest = bottomOf(page);
   const shown = new Set(known.rows.map((row) => row.id));
   const added = newerOfBoth(known, page.jobs).filter((job) => !shown.has(job.id));
   return withRows(
@@ -64,6 +66,13 @@ export function afterMore(known: JobList, page: JobPage): JobList {
     [...known.rows, ...added],
     remembered(known.versions, page.jobs),
   );
+}
+
+/** A short page may have looked further down than its last job: its cursor is the id that it came to. */
+function bottomOf({ jobs, next }: JobPage): string {
+  if (next === null) return "";
+  const cursor = new URLSearchParams(next).get("cursor") ?? "";
+  return JOB_ID.test(cursor) ? cursor : (jobs.at(-1)?.id ?? "");
 }
 
 /** What is known already of another filter's rows: something to look at while they are being read. */

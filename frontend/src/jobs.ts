@@ -48,6 +48,7 @@ export interface Job {
   readonly progress: Progress | null;
   readonly tags: readonly string[];
   readonly timeout_seconds: number;
+  readonly cancel_requested_at?: string | null;
   /** Failed attempts; only where one job is read by its id. */
   readonly errors?: readonly JobFault[];
   /** What was too large for a list or a push, and is null there. */
@@ -67,7 +68,11 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 export interface JobFilter {
   readonly status: JobStatus | null;
   readonly jobType: string | null;
+  readonly queue: string | null;
+  readonly tag: string | null;
 }
+
+export const ALL_JOBS: JobFilter = { status: null, jobType: null, queue: null, tag: null };
 
 /** SCHEDULED and RETRYING mean "queued, but not due": when the time has come they are QUEUED, and nobody pushes that. */
 export function statusAt(job: Job, now: number): JobStatus {
@@ -75,10 +80,31 @@ export function statusAt(job: Job, now: number): JobStatus {
   return waits && Date.parse(job.run_at) <= now ? "QUEUED" : job.status;
 }
 
+export type JobMove = "copy" | "cancel" | "revive";
+
+/** What a reader may ask of a job as it stands. */
+export function movesOf({ status, cancel_requested_at }: Job): readonly JobMove[] {
+  switch (status) {
+    case "FAILED":
+    case "CANCELLED":
+      return ["copy", "revive"];
+    case "COMPLETED":
+      return ["copy"];
+    case "QUEUED":
+    case "SCHEDULED":
+    case "RETRYING":
+    case "RUNNING":
+    case "BLOCKED":
+      return cancel_requested_at ? ["copy"] : ["copy", "cancel"];
+  }
+}
+
 export function matches(filter: JobFilter, job: Job): boolean {
   return (
     (filter.status === null || filter.status === job.status) &&
-    (filter.jobType === null || filter.jobType === job.job_type)
+    (filter.jobType === null || filter.jobType === job.job_type) &&
+    (filter.queue === null || filter.queue === job.queue) &&
+    (filter.tag === null || job.tags.includes(filter.tag))
   );
 }
 

@@ -31,7 +31,8 @@ export interface Connection {
 }
 
 export interface LiveOptions {
-  readonly url: string;
+  /** Asked before every connect: a ticket opens one socket. */
+  readonly url: () => Promise<string>;
   readonly onUpdates: (jobs: readonly Job[]) => void;
   /** Reads everything over HTTP again. Rejects when that could not be done. */
   readonly catchUp: () => Promise<void>;
@@ -43,8 +44,10 @@ type Frame =
   | { readonly type: "Resync" }
   | { readonly type: "Pong" };
 
+const NOT_YET: Connection = { state: "reconnecting", phase: "connecting", retryAt: null, currentUntil: null };
+
 export class LiveJobs {
-  private connection: Connection = { state: "reconnecting", phase: "connecting", retryAt: null, currentUntil: null };
+  private connection = NOT_YET;
   private readonly listeners = new Set<() => void>();
   private readonly buffer: UpdateBuffer;
   private socket: ReconnectingWebSocket | null = null;
@@ -68,7 +71,9 @@ export class LiveJobs {
       document.removeEventListener("visibilitychange", this.look);
       window.removeEventListener("online", this.retryNow);
       window.removeEventListener("offline", this.look);
+      this.lose();
       this.disconnect();
+      this.show(NOT_YET);
     };
   }
 
@@ -103,6 +108,7 @@ export class LiveJobs {
     socket.addEventListener("open", () => { this.opened(socket); });
     socket.addEventListener("message", ({ data }) => { this.heard(data as string); });
     socket.addEventListener("close", () => { this.closed(socket); });
+    socket.addEventListener("error", () => { this.closed(socket); }); // all that is said when no address could be had
   }
 
   private disconnect(): void {
@@ -121,7 +127,7 @@ export class LiveJobs {
   private closed(socket: ReconnectingWebSocket): void {
     if (socket !== this.socket) return;
     this.lose();
-    const attempts = socket.retryCount;
+    const attempts = Math.max(1, socket.retryCount);
     const delay = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * GROWTH ** (attempts - 1)); // as the socket reckons it
     const isOffline = !navigator.onLine || attempts >= OFFLINE_AFTER_ATTEMPTS;
     this.show({ state: isOffline ? "offline" : "reconnecting", phase: "waiting", retryAt: Date.now() + delay });

@@ -3,26 +3,50 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { App } from "./App";
+import { readTicket } from "./api";
 import "./app.css";
+import { Gate } from "./components/Gate";
 import { Feed } from "./feed";
+import { isFinal } from "./http";
 import { LiveJobs } from "./live";
 import { SourcesContext } from "./queries";
+import { session } from "./session";
 import { savedTheme, show } from "./theme";
 
 const client = new QueryClient({
   defaultOptions: {
     // The scheduler may run on this very computer: what the browser thinks of its network decides nothing.
-    queries: { networkMode: "always", retry: 2, gcTime: 60_000 },
+    queries: { networkMode: "always", retry: (failures, error) => failures < 2 && !isFinal(error), gcTime: 60_000 },
     mutations: { networkMode: "always" },
   },
 });
 const feed = new Feed(client);
 const live = new LiveJobs({
-  url: new URL("ws", document.baseURI).href.replace(/^http/, "ws"),
+  url: socketAddress,
   onUpdates: feed.take,
   catchUp: () => readAgain(client),
 });
+
+/** A socket takes no key, but a ticket that was got with it. */
+async function socketAddress(): Promise<string> {
+  const address = new URL("ws", document.baseURI);
+  address.protocol = address.protocol.replace("http", "ws");
+  if (session.current().key !== null) address.searchParams.set("ticket", await readTicket());
+  return address.href;
+}
+
+let stop: (() => void) | null = null;
+
+/** While a key is asked for nothing is followed, and nothing that an earlier key opened is kept. */
+function follow(): void {
+  if (session.current().asks === null) {
+    stop ??= live.start();
+  } else if (stop) {
+    stop();
+    stop = null;
+    client.clear();
+  }
+}
 
 /** All that is shown, by reads begun from now on; the rest is marked as old, and is read when it is shown next. */
 async function readAgain(queries: QueryClient): Promise<void> {
@@ -34,12 +58,13 @@ async function readAgain(queries: QueryClient): Promise<void> {
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
 show(savedTheme());
-live.start();
+session.subscribe(follow);
+follow();
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={client}>
       <SourcesContext value={{ feed, live }}>
-        <App />
+        <Gate />
       </SourcesContext>
     </QueryClientProvider>
   </StrictMode>,

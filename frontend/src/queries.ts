@@ -9,14 +9,29 @@ import {
   type UseQueryResult,
 } from "@tanstack/react-query";
 import { createContext, use, useSyncExternalStore } from "react";
-import { findJob, readJobs, readJobTypes, readPage, submitJob } from "./api";
+import {
+  cancelJob,
+  copyJob,
+  findJob,
+  readAuth,
+  readJobs,
+  readJobTypes,
+  readLogs,
+  readOlderJobs,
+  reviveJob,
+  submitJob,
+  tryKey,
+} from "./api";
 import { jobKey, jobsKey, type Feed } from "./feed";
-import { applyUpdate, needsReading, type Job, type JobFilter } from "./jobs";
+import { applyUpdate, needsReading, type Job, type JobFilter, type JobMove } from "./jobs";
 import { afterMore, afterRead, applyUpdates, emptyList, MOST_ROWS, narrowed, type JobList } from "./joblist";
+import { NO_LINES, readOn, type LogPage } from "./joblog";
 import type { Connection, LiveJobs } from "./live";
+import { session } from "./session";
 
 const PAGE_ROWS = 100;
 const READ_AGAIN_LIVE_MS = 60_000; // a push is a courtesy: one that got lost is made up for within this time
+const READ_LOG_MS = 1_000;
 const READ_AGAIN_MS = 10_000; // while nothing is pushed, or a read has failed
 
 export interface Sources {
@@ -81,7 +96,7 @@ async function readList(client: QueryClient, feed: Feed, filter: JobFilter, sign
 async function readMore(client: QueryClient, filter: JobFilter): Promise<void> {
   const next = knownList(client, filter)?.next;
   if (!next) return;
-  const page = await readPage(next, new AbortController().signal);
+  const page = await readOlderJobs(next, PAGE_ROWS, new AbortController().signal);
   client.setQueryData<JobList>(jobsKey(filter), (list) => (list?.next === next ? afterMore(list, page) : list));
 }
 
@@ -150,5 +165,50 @@ export function useSubmit() {
   return useMutation({
     mutationFn: submitJob,
     onSuccess: (job) => { feed.take([job]); },
+  });
+}
+
+const MOVES: Record<JobMove, (id: string) => Promise<Job>> = { copy: copyJob, cancel: cancelJob, revive: reviveJob };
+
+export function useMove(id: string) {
+  const { feed } = useSources();
+  return useMutation({
+    mutationFn: (move: JobMove) => MOVES[move](id),
+    onSuccess: (job) => { feed.take([job]); },
+  });
+}
+
+/** Read on from where it ended, once a second while it may grow, and once more from the beginning after that. */
+export function useJobLog(id: string, isGrowing: boolean): UseQueryResult<LogPage> {
+  const client = useQueryClient();
+  const queryKey = ["log", id, isGrowing];
+  return useQuery({
+    queryKey,
+    queryFn: async ({ signal }) => {
+      const known = client.getQueryData<LogPage>(queryKey) ?? NO_LINES;
+      return readOn(known, (cursor) => readLogs(id, cursor, signal));
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state: { status } }) => (status === "error" ? READ_AGAIN_MS : isGrowing && READ_LOG_MS),
+  });
+}
+
+/** Whether callers need keys; undefined while that is not known. Asked where there is a key at all. */
+export function useAuth(hasKey: boolean): "on" | "off" | undefined {
+  const { data } = useQuery({
+    queryKey: ["auth"],
+    queryFn: ({ signal }) => readAuth(signal),
+    enabled: hasKey,
+    staleTime: Infinity,
+    refetchInterval: ({ state: { status } }) => (status === "error" ? READ_AGAIN_MS : false),
+  });
+  return data;
+}
+
+/** The key is tried before it is kept. */
+export function useSignIn() {
+  return useMutation({
+    mutationFn: ({ key }: { readonly key: string; readonly isRemembered: boolean }) => tryKey(key),
+    onSuccess: (_, { key, isRemembered }) => { session.signIn(key, isRemembered); },
   });
 }

@@ -1,4 +1,4 @@
-/** Where the reader is, as the address says it: #/jobs, #/jobs/<id>, either with ?status=…&job_type=… */
+/** Where the reader is, as the address says it: #/jobs, #/jobs/<id>, either with ?status=…&job_type=…&queue=…&tag=… */
 
 import { STATUSES, type JobFilter, type JobStatus } from "./jobs";
 
@@ -13,7 +13,12 @@ export function parseRoute(hash: string): Route {
   const asked = new URLSearchParams(query);
   return {
     jobId: page === "jobs" && jobId ? decoded(jobId) : null,
-    filter: { status: knownStatus(asked.get("status")), jobType: asked.get("job_type") },
+    filter: {
+      status: knownStatus(asked.get("status")),
+      jobType: asked.get("job_type"),
+      queue: asked.get("queue"),
+      tag: asked.get("tag"),
+    },
   };
 }
 
@@ -21,6 +26,8 @@ export function hrefTo({ jobId, filter }: Route): string {
   const query = new URLSearchParams();
   if (filter.status) query.set("status", filter.status);
   if (filter.jobType) query.set("job_type", filter.jobType);
+  if (filter.queue) query.set("queue", filter.queue);
+  if (filter.tag) query.set("tag", filter.tag);
   const path = jobId ? `#/jobs/${encodeURIComponent(jobId)}` : "#/jobs";
   return query.size > 0 ? `${path}?${query}` : path;
 }

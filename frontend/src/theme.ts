@@ -20,3 +20,8 @@ export function show(theme: Theme): void {
   if (theme === "system") delete document.documentElement.dataset["theme"];
   else document.documentElement.dataset["theme"] = theme;
 }
+
+/** systemIsDark: what the system would have. */
+export function isDark(theme: Theme, systemIsDark: boolean): boolean {
+  return theme === "dark" || (theme === "system" && systemIsDark);
+}

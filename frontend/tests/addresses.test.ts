@@ -1,21 +1,28 @@
 import { describe, expect, it } from "vitest";
-import { nextQuery, submissionBody } from "../src/api";
+import { jobsQuery, nextQuery, submissionBody } from "../src/api";
 import { curlAgain, curlSubmit } from "../src/curl";
+import { ALL_JOBS } from "../src/jobs";
 import { hrefTo, parseRoute } from "../src/route";
 import { aJob } from "./job";
 
 describe("the address", () => {
   it.each([
-    { jobId: null, filter: { status: null, jobType: null } },
-    { jobId: "01a2", filter: { status: null, jobType: null } },
-    { jobId: "01a2", filter: { status: "FAILED", jobType: "csv_summary" } },
+    { jobId: null, filter: ALL_JOBS },
+    { jobId: "01a2", filter: ALL_JOBS },
+    { jobId: "01a2", filter: { status: "FAILED", jobType: "csv_summary", queue: "slow", tag: "a b&c" } },
   ] as const)("says where the reader is: %o", (route) => {
     expect(parseRoute(hrefTo(route))).toEqual(route);
   });
 
   it.each(["", "#", "#/", "#/nowhere", "#/jobs?status=LOST", "#/jobs/"])("that says nothing known shows all jobs: %s", (hash) => {
-    expect(parseRoute(hash)).toEqual({ jobId: null, filter: { status: null, jobType: null } });
+    expect(parseRoute(hash)).toEqual({ jobId: null, filter: ALL_JOBS });
   });
+});
+
+it("a list is asked for by everything that it is filtered by", () => {
+  const query = jobsQuery({ status: "FAILED", jobType: "echo", queue: "slow", tag: "a b" }, 100);
+
+  expect(query.toString()).toBe("limit=100&status=FAILED&job_type=echo&queue=slow&tag=a+b");
 });
 
 it("the next page is read from the Link header, whatever stands in front of its query", () => {

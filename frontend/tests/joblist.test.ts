@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Job, JobFilter } from "../src/jobs";
+import { ALL_JOBS, type Job, type JobFilter } from "../src/jobs";
 import { afterMore, afterRead, applyUpdates, emptyList, MOST_ROWS, narrowed, type JobList } from "../src/joblist";
 import { aJob } from "./job";
 
-const ALL: JobFilter = { status: null, jobType: null };
-const FAILED: JobFilter = { status: "FAILED", jobType: null };
+const ALL = ALL_JOBS;
+const FAILED: JobFilter = { ...ALL_JOBS, status: "FAILED" };
 const NOTHING_HEARD: ReadonlySet<string> = new Set();
 
 function listed(jobs: readonly Job[], { filter = ALL, next = null }: { filter?: JobFilter; next?: string | null } = {}): JobList {
@@ -116,6 +116,23 @@ describe("a read", () => {
     const list = afterRead(listed([aJob(1, { status: "SCHEDULED" })]), { jobs: [aJob(1)], next: null }, NOTHING_HEARD, 1);
 
     expect(shown(list)).toEqual(["1 QUEUED v1"]);
+  });
+});
+
+describe("a short page", () => {
+  const cursor = aJob(3).id;
+
+  it("is whole down to its cursor, and not only to its last job", () => {
+    const list = listed([aJob(9)], { next: `?limit=100&cursor=${cursor}` });
+
+    expect(shown(applyUpdates(list, [aJob(5, { version: 2 }), aJob(2, { version: 2 })]))).toEqual(["9 QUEUED v1", "5 QUEUED v2"]);
+  });
+
+  it("without any job still takes new ones, and is not the end", () => {
+    const list = listed([], { next: `?limit=100&cursor=${cursor}` });
+
+    expect(shown(applyUpdates(list, [aJob(9), aJob(2, { version: 2 })]))).toEqual(["9 QUEUED v1"]);
+    expect(list.next).not.toBeNull();
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { applyUpdate, needsReading, statusAt } from "../src/jobs";
+import { ALL_JOBS, applyUpdate, matches, movesOf, needsReading, statusAt } from "../src/jobs";
 import { aJob } from "./job";
 
 const DUE = "2026-11-23T09:31:00.000Z";
@@ -47,5 +47,31 @@ describe("a push about a job that was read", () => {
     const known = aJob(1, { status: "RUNNING", attempt: 1 });
 
     expect(needsReading(known, { ...known, ...change })).toBe(isToBeRead);
+  });
+});
+
+describe("a filter", () => {
+  const job = aJob(1, { queue: "slow", tags: ["nightly", "eu"] });
+
+  it.each([{}, { queue: "slow" }, { tag: "eu" }, { queue: "slow", tag: "nightly", jobType: "echo" }])("lets a job through: %o", (filter) => {
+    expect(matches({ ...ALL_JOBS, ...filter }, job)).toBe(true);
+  });
+
+  it.each([{ queue: "default" }, { tag: "e" }, { status: "FAILED" as const }, { jobType: "sleep" }])("keeps a job out: %o", (filter) => {
+    expect(matches({ ...ALL_JOBS, ...filter }, job)).toBe(false);
+  });
+});
+
+describe("what can be asked of a job", () => {
+  it.each(["QUEUED", "RUNNING", "BLOCKED"] as const)("that is %s: to stop", (status) => {
+    expect(movesOf(aJob(1, { status }))).toEqual(["copy", "cancel"]);
+  });
+
+  it("that is being stopped: not to stop twice", () => {
+    expect(movesOf(aJob(1, { status: "RUNNING", cancel_requested_at: DUE }))).toEqual(["copy"]);
+  });
+
+  it.each(["FAILED", "CANCELLED"] as const)("that is %s: to go on", (status) => {
+    expect(movesOf(aJob(1, { status }))).toEqual(["copy", "revive"]);
   });
 });

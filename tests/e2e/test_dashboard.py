@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, WebSocketRoute, expect, sync_playwright
 
 from tests.e2e.conftest import BUILD, RunningStack
 
@@ -66,7 +67,7 @@ def test_a_job_submitted_with_the_form_opens_beside_the_table(page: Page) -> Non
     page.get_by_test_id("payload").fill('{"hello": "wörld"}')
     page.get_by_test_id("submit").click()
 
-    finished = page.locator('[data-testid="job-row"][data-status="COMPLETED"]', has_text="echo").first
+    finished = page.locator('[data-testid="job-row"][data-status="COMPLETED"]', has_text="wörld").first
     expect(finished).to_be_visible(timeout=10_000)
     finished.click()
     expect(page.get_by_test_id("job-panel")).to_contain_text("wörld")
@@ -156,3 +157,81 @@ def test_dark_mode_follows_the_system(browser: Browser, stack: RunningStack) -> 
     page.close()
 
     assert sum(int(part) for part in re.findall(r"\d+", background)[:3]) < 150
+
+
+def test_where_no_key_is_needed_nobody_hears_of_keys(page: Page) -> None:
+    assert page.get_by_test_id("sign-out").count() == page.get_by_test_id("sign-in").count() == 0
+
+
+class LongHistory:
+    """Pages of a filter that matches one job, far down: all before it are empty."""
+
+    def __init__(self, job: dict[str, object], pages: int) -> None:
+        self._job = job
+        self._pages = pages
+
+    def answer(self, route: Route) -> None:
+        at = int(dict(parse_qsl(urlsplit(route.request.url).query)).get("cursor", 0))
+        if at + 1 < self._pages:
+            route.fulfill(json=[], headers={"Link": f'</api/jobs?cursor={at + 1}>; rel="next"'})
+        else:
+            route.fulfill(json=[self._job])
+
+
+def test_a_filter_over_a_long_history_never_says_wrongly_that_nothing_matches(page: Page, stack: RunningStack) -> None:
+    job = stack.wait_for(stack.submit("echo", "far down")["id"], 15)
+    page.route(re.compile(r"/api/jobs\?"), LongHistory(job, 35).answer)
+    page.goto(f"{stack.url}/#/jobs?tag=rare")
+    older = page.get_by_role("button", name="Show older jobs")
+    expect(older).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("Older jobs have not been looked through yet")).to_be_visible()
+    page.screenshot(path=BUILD / "short-pages.png")
+
+    older.click()
+
+    expect(row(page, job["id"])).to_be_visible(timeout=10_000)
+    expect(older).to_have_count(0)
+
+
+def test_a_list_that_was_asked_for_too_often_is_waited_for(page: Page, stack: RunningStack) -> None:
+    problem = {"title": "Too Many Requests", "status": 429, "detail": "too many calls", "code": "rate_limited"}
+    refusal = {"status": 429, "headers": {"Retry-After": "1"}, "json": problem}
+    page.route(re.compile(r"/api/jobs\?.*tag=busy"), lambda route: route.fulfill(**refusal), times=1)
+
+    page.goto(f"{stack.url}/#/jobs?tag=busy")
+
+    expect(page.get_by_text("No job matches this filter")).to_be_visible(timeout=8_000)  # a failed read: after 10 s
+    expect(page.get_by_text("could not be read")).to_have_count(0)
+
+
+def one_more_line(route: Route) -> None:
+    """A log to which each look adds a line, up to three."""
+    at = int(dict(parse_qsl(urlsplit(route.request.url).query)).get("cursor", 0))
+    line = {"attempt": 1, "line": at + 1, "at": "2026-11-25T14:00:00.250Z", "level": "WARNING", "logger": "job"}
+    lines = [{**line, "message": f"step {at + 1}"}] if at < 3 else []
+    route.fulfill(json={"lines": lines, "cursor": str(at + len(lines))})
+
+
+def test_a_panel_shows_each_line_of_a_log_once(page: Page, stack: RunningStack) -> None:
+    job = stack.submit("process_data", {"seconds": 3})
+    page.route(re.compile("/logs"), one_more_line)
+
+    page.goto(f"{stack.url}/#/jobs/{job['id']}")
+
+    lines = page.get_by_test_id("job-log").locator(".log-message")
+    expect(lines).to_have_text(["step 1", "step 2", "step 3"], timeout=10_000)
+    expect(row(page, job["id"])).to_have_attribute("data-status", "COMPLETED", timeout=10_000)
+    expect(lines).to_have_text(["step 1", "step 2", "step 3"])
+    page.screenshot(path=BUILD / "log.png")
+
+
+def test_a_job_is_copied_from_its_panel(page: Page, stack: RunningStack) -> None:
+    job = stack.submit("echo", "again")
+    page.goto(f"{stack.url}/#/jobs/{job['id']}")
+
+    page.get_by_test_id("job-copy").click()
+
+    link = page.get_by_test_id("move-outcome").get_by_role("link")
+    expect(link).to_be_visible(timeout=10_000)
+    copy = stack.wait_for(link.inner_text(), 15)
+    assert (copy["payload"], copy["id"] != job["id"]) == ("again", True)

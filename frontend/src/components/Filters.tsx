@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { STATUSES, type JobFilter, type JobStatus, type JobType } from "../jobs";
 import { goTo, hrefTo, type Route } from "../route";
 import { LABELS } from "./StatusBadge";
@@ -21,19 +22,56 @@ export function Filters({ route, jobTypes }: FiltersProps) {
           <Chip key={status} href={hrefTo(by({ status }))} status={status} isChosen={filter.status === status} />
         ))}
       </nav>
-      <select
-        className="field field-small"
-        aria-label="Filter by job type"
-        data-testid="filter-type"
-        value={filter.jobType ?? ""}
-        onChange={({ target }) => { goTo(by({ jobType: target.value || null })); }}
-      >
-        <option value="">All types</option>
-        {known.map((name) => (
-          <option key={name}>{name}</option>
-        ))}
-      </select>
+      <div className="filter-fields">
+        <FilterField name="Queue" value={filter.queue} onChange={(queue) => { goTo(by({ queue })); }} />
+        <FilterField name="Tag" value={filter.tag} onChange={(tag) => { goTo(by({ tag })); }} />
+        <select
+          className="field field-small"
+          aria-label="Filter by job type"
+          data-testid="filter-type"
+          value={filter.jobType ?? ""}
+          onChange={({ target }) => { goTo(by({ jobType: target.value || null })); }}
+        >
+          <option value="">All types</option>
+          {known.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </div>
     </div>
+  );
+}
+
+interface FilterFieldProps {
+  readonly name: string;
+  readonly value: string | null;
+  readonly onChange: (value: string | null) => void;
+}
+
+/** Takes effect with Enter, or when it is left: not with every letter. */
+function FilterField({ name, value, onChange }: FilterFieldProps) {
+  const [text, setText] = useState(value ?? "");
+  const [shown, setShown] = useState(value);
+  if (value !== shown) {
+    setShown(value); // the address has changed
+    setText(value ?? "");
+  }
+  const apply = () => {
+    const asked = text.trim() || null;
+    if (asked !== value) onChange(asked);
+  };
+  return (
+    <input
+      className="field field-small field-filter"
+      data-testid={`filter-${name.toLowerCase()}`}
+      aria-label={`Filter by ${name.toLowerCase()}`}
+      placeholder={name}
+      type="search"
+      value={text}
+      onChange={({ target }) => { setText(target.value); }}
+      onBlur={apply}
+      onKeyDown={({ key }) => { if (key === "Enter") apply(); }}
+    />
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Connection } from "../live";
 import { ConnectionState } from "./ConnectionState";
 import { Mark } from "./Mark";
+import { SignOut } from "./SignOut";
 import { ThemeToggle } from "./ThemeToggle";
 
 interface HeaderProps {
@@ -16,7 +17,11 @@ export function Header({ connection }: HeaderProps) {
       </a>
       <div className="ml-auto flex items-center gap-2">
         <ConnectionState connection={connection} />
+        <a className="button-quiet" href="api/docs" title="API reference">
+          API
+        </a>
         <ThemeToggle />
+        <SignOut />
       </div>
     </header>
   );

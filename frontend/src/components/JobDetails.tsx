@@ -2,8 +2,11 @@ import type { ReactNode } from "react";
 import { curlAgain } from "../curl";
 import { useWhileLive } from "../hooks";
 import { isOmitted, statusAt, type Job, type JobType } from "../jobs";
+import type { Route } from "../route";
 import { elapsed } from "../times";
 import { Faults } from "./Faults";
+import { JobActions } from "./JobActions";
+import { JobLog } from "./JobLog";
 import { attemptOf, None } from "./JobRow";
 import { Code, Json } from "./Json";
 import { Progress } from "./Progress";
@@ -16,9 +19,10 @@ interface JobDetailsProps {
   readonly isWhole: boolean;
   /** Its type's defaults; undefined when they are not known. */
   readonly jobType: JobType | undefined;
+  readonly route: Route;
 }
 
-export function JobDetails({ job, isWhole, jobType }: JobDetailsProps) {
+export function JobDetails({ job, isWhole, jobType, route }: JobDetailsProps) {
   const status = useWhileLive((time) => statusAt(job, time));
   return (
     <div className="panel-body">
@@ -30,6 +34,7 @@ export function JobDetails({ job, isWhole, jobType }: JobDetailsProps) {
       {job.error && status !== "COMPLETED" && (
         <p className={`notice ${status === "FAILED" ? "notice-bad" : ""}`}>{job.error}</p>
       )}
+      <JobActions job={job} route={route} />
       <Facts job={job} />
       <Section title="Payload">
         {isOmitted(job, "payload") ? <Large isWhole={isWhole} /> : <Json value={job.payload} what="the payload" />}
@@ -42,6 +47,11 @@ export function JobDetails({ job, isWhole, jobType }: JobDetailsProps) {
       {job.errors && job.errors.length > 0 && (
         <Section title="Failed attempts">
           <Faults faults={job.errors} />
+        </Section>
+      )}
+      {job.attempt > 0 && (
+        <Section title="Log">
+          <JobLog job={job} />
         </Section>
       )}
       {!isOmitted(job, "payload") && (

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import type { Job, JobType } from "../jobs";
 import { useJob } from "../queries";
+import type { Route } from "../route";
 import { CopyButton } from "./CopyButton";
 import { Icon } from "./Icon";
 import { JobDetails } from "./JobDetails";
@@ -9,10 +10,11 @@ import { Nothing } from "./Nothing";
 interface JobPanelProps {
   readonly id: string;
   readonly jobTypes: readonly JobType[];
+  readonly route: Route;
   readonly onClose: () => void;
 }
 
-export function JobPanel({ id, jobTypes, onClose }: JobPanelProps) {
+export function JobPanel({ id, jobTypes, route, onClose }: JobPanelProps) {
   const job = useJob(id);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), [id]);
@@ -37,6 +39,7 @@ export function JobPanel({ id, jobTypes, onClose }: JobPanelProps) {
         jobType={jobTypes.find(({ name }) => name === job.data?.job_type)}
         error={job.error}
         isWhole={!job.isPlaceholderData}
+        route={route}
         onRetry={() => void job.refetch()}
       />
     </aside>
@@ -49,10 +52,11 @@ interface BodyProps {
   readonly jobType: JobType | undefined;
   readonly error: Error | null;
   readonly isWhole: boolean;
+  readonly route: Route;
   readonly onRetry: () => void;
 }
 
-function Body({ job, jobType, error, isWhole, onRetry }: BodyProps) {
+function Body({ job, jobType, error, isWhole, route, onRetry }: BodyProps) {
   if (job === null) {
     return (
       <Nothing icon="queue" title="There is no such job">
@@ -70,7 +74,7 @@ function Body({ job, jobType, error, isWhole, onRetry }: BodyProps) {
           </button>
         </p>
       )}
-      {job ? <JobDetails job={job} isWhole={isWhole} jobType={jobType} /> : !error && <p className="p-5 text-muted">Reading…</p>}
+      {job ? <JobDetails key={job.id} job={job} isWhole={isWhole} jobType={jobType} route={route} /> : !error && <p className="p-5 text-muted">Reading…</p>}
     </>
   );
 }

@@ -1,5 +1,4 @@
-import type { Job, JobFilter } from "../jobs";
-import { statusAt } from "../jobs";
+import { ALL_JOBS, statusAt, type Job, type JobFilter } from "../jobs";
 import { now } from "../clock";
 import { curlSubmit } from "../curl";
 import { MOST_ROWS } from "../joblist";
@@ -8,6 +7,8 @@ import { hrefTo, type Route } from "../route";
 import { JobTable } from "./JobTable";
 import { Code } from "./Json";
 import { Nothing } from "./Nothing";
+
+const EVERYTHING: Route = { jobId: null, filter: ALL_JOBS };
 
 interface JobsViewProps {
   readonly route: Route;
@@ -19,10 +20,11 @@ export function JobsView({ route, jobs: { query, more } }: JobsViewProps) {
   const { data, error, refetch, isPlaceholderData } = query;
   if (!data && error) return <Unreadable reason={error.message} onRetry={() => void refetch()} />;
   const rows = data?.rows.filter((job) => stillMatches(route.filter, job));
-  if (rows?.length === 0 && !isPlaceholderData) return <Empty filter={route.filter} />;
+  const isEmpty = rows?.length === 0 && !isPlaceholderData;
+  if (isEmpty && data?.next === null) return <Empty filter={route.filter} />;
   return (
     <>
-      <JobTable jobs={rows?.length === 0 ? undefined : rows} route={route} />
+      {isEmpty ? <NotYet isReading={more.isReading} /> : <JobTable jobs={rows?.length === 0 ? undefined : rows} route={route} />}
       {data && (
         <footer className="list-end">
           {more.hasFailed && <span className="text-bad">Older jobs could not be read. </span>}
@@ -44,16 +46,25 @@ function stillMatches({ status }: JobFilter, job: Job): boolean {
   return status === null || status === statusAt(job, now());
 }
 
+/** So far: the history is long, and it is read a bounded part at a time. */
+function NotYet({ isReading }: { readonly isReading: boolean }) {
+  return (
+    <Nothing icon="clock" title={isReading ? "Looking further back…" : "No match among the newer jobs"}>
+      <p className="text-muted">Older jobs have not been looked through yet.</p>
+    </Nothing>
+  );
+}
+
 function EndOfList({ count, isWhole }: { readonly count: number; readonly isWhole: boolean }) {
   if (isWhole) return <span>{count === 1 ? "1 job. That is all." : `${count} jobs. That is all.`}</span>;
-  return <span>The newest {count} jobs. Filter by status or type to find older ones.</span>;
+  return <span>The newest {count} jobs. Filter to find older ones.</span>;
 }
 
 function Empty({ filter }: { readonly filter: JobFilter }) {
-  if (filter.status ?? filter.jobType) {
+  if (hrefTo({ jobId: null, filter }) !== hrefTo(EVERYTHING)) {
     return (
       <Nothing icon="queue" title="No job matches this filter">
-        <a className="button" href={hrefTo({ jobId: null, filter: { status: null, jobType: null } })}>
+        <a className="button" href={hrefTo(EVERYTHING)}>
           Show all jobs
         </a>
       </Nothing>

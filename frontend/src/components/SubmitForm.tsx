@@ -1,5 +1,7 @@
 import { useId, useState, type SubmitEvent } from "react";
-import { Refused, type SubmitOptions } from "../api";
+import type { SubmitOptions } from "../api";
+import { MAY_NOT, useSession } from "../hooks";
+import { Refused } from "../http";
 import type { JobType } from "../jobs";
 import { payloadFaults } from "../payload";
 import { useSubmit } from "../queries";
@@ -20,6 +22,7 @@ export function SubmitForm({ jobTypes, route }: SubmitFormProps) {
   const [edited, setEdited] = useState<Readonly<Record<string, string>>>({}); // what was typed, by job type
   const [advanced, setAdvanced] = useState<Advanced>(NO_ADVANCED);
   const submit = useSubmit();
+  const { onlyReads } = useSession();
   const ids = { type: useId(), about: useId() };
 
   const jobType = jobTypes.find((each) => each.name === name) ?? jobTypes[0];
@@ -27,7 +30,7 @@ export function SubmitForm({ jobTypes, route }: SubmitFormProps) {
   const payload = edited[jobType.name] ?? JSON.stringify(samplePayload(jobType), null, 2);
   const faults = payloadFaults(payload, jobType.schema);
   const options: SubmitOptions | null = optionsOf(advanced);
-  const isReady = faults.length === 0 && options !== null && !submit.isPending;
+  const isReady = faults.length === 0 && options !== null && !submit.isPending && !onlyReads;
 
   function send() {
     if (isReady && jobType) submit.mutate({ jobType: jobType.name, payload, options });
@@ -76,7 +79,11 @@ export function SubmitForm({ jobTypes, route }: SubmitFormProps) {
         <button type="submit" className="button-primary" data-testid="submit" disabled={!isReady}>
           {submit.isPending ? "Submitting…" : "Submit job"}
         </button>
-        <kbd className="text-muted">{isMac() ? "⌘" : "Ctrl"} + Enter</kbd>
+        {onlyReads ? (
+          <span className="text-muted">{MAY_NOT}</span>
+        ) : (
+          <kbd className="text-muted">{isMac() ? "⌘" : "Ctrl"} + Enter</kbd>
+        )}
       </div>
       <SubmitOutcome
         problem={submit.error instanceof Refused ? submit.error.problem : null}

@@ -1,4 +1,5 @@
-import type { Problem } from "../api";
+import { mayNot } from "../hooks";
+import { isForbidden, type Problem } from "../http";
 import type { Job } from "../jobs";
 
 interface SubmitOutcomeProps {
@@ -21,7 +22,7 @@ export function SubmitOutcome({ job, problem, isUnanswered, hrefOf }: SubmitOutc
       )}
       {problem && (
         <div className="notice notice-bad">
-          <p className="font-semibold">{problem.errors.length > 0 ? "The API refused this job:" : problem.detail}</p>
+          <p className="font-semibold">{headline(problem)}</p>
           {problem.errors.map(({ path, detail }) => (
             <p key={path + detail}>
               <code>{path}</code> {detail}
@@ -34,4 +35,9 @@ export function SubmitOutcome({ job, problem, isUnanswered, hrefOf }: SubmitOutc
       )}
     </div>
   );
+}
+
+function headline(problem: Problem): string {
+  if (isForbidden(problem)) return mayNot(problem.detail);
+  return problem.errors.length > 0 ? "The API refused this job:" : problem.detail;
 }
