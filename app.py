@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from chalicelib import answers, logs, openapi, pages, reference, reports, resources, views, wire
 from chalicelib.bulk import Progress
-from chalicelib.callers import Role
+from chalicelib.callers import Caller, Role
 from chalicelib.errors import (
     IdempotencyConflict,
     IllegalMove,
@@ -307,6 +307,12 @@ def issue_ticket(call: Call) -> Reply[answers.TicketView]:
     """Get a ticket for one WebSocket connect within 30 seconds."""
     expires_at = views.rfc3339(datetime.now(UTC) + LIFE)
     return Reply(answers.TicketView(resources.gatekeeper().ticket(call.caller), expires_at))
+
+
+@routes.add("GET /me", VIEWER)
+def show_me(call: Call) -> Reply[Caller]:
+    """Say whose key this is, and what it may do."""
+    return Reply(call.caller)
 
 
 @routes.add("GET /keys", ADMIN)

@@ -30,9 +30,12 @@ export async function readAuth(signal: AbortSignal): Promise<"on" | "off"> {
   return ((await response.json()) as { readonly auth: "on" | "off" }).auth;
 }
 
-/** Throws Refused when it opens nothing. */
-export async function tryKey(key: string): Promise<void> {
-  await send("api/job-types", { key });
+export type Role = "viewer" | "operator" | "admin";
+
+/** What the key may do. Throws Refused when it opens nothing. */
+export async function tryKey(key: string): Promise<Role> {
+  const response = await send("api/me", { key });
+  return ((await response.json()) as { readonly role: Role }).role;
 }
 
 /** For one connect of a WebSocket. */

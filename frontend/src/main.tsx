@@ -3,7 +3,7 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { readTicket } from "./api";
+import { readTicket, tryKey } from "./api";
 import "./app.css";
 import { Gate } from "./components/Gate";
 import { Feed } from "./feed";
@@ -34,6 +34,14 @@ async function socketAddress(): Promise<string> {
   if (session.current().key !== null) address.searchParams.set("ticket", await readTicket());
   return address.href;
 }
+
+/** A key from an earlier visit. One that opens nothing is noticed by whoever reads first. */
+function learnRole(): void {
+  const { key } = session.current();
+  if (key !== null) tryKey(key).then((role) => { session.learn(key, role); }, () => undefined);
+}
+
+learnRole();
 
 let stop: (() => void) | null = null;
 

@@ -209,6 +209,9 @@ export function useAuth(hasKey: boolean): "on" | "off" | undefined {
 export function useSignIn() {
   return useMutation({
     mutationFn: ({ key }: { readonly key: string; readonly isRemembered: boolean }) => tryKey(key),
-    onSuccess: (_, { key, isRemembered }) => { session.signIn(key, isRemembered); },
+    onSuccess: (role, { key, isRemembered }) => {
+      session.signIn(key, isRemembered);
+      session.learn(key, role);
+    },
   });
 }

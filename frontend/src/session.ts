@@ -92,6 +92,11 @@ class CurrentSession {
     this.take({ type: "forbidden", key });
   }
 
+  /** Likewise, once it is known what the key may do. */
+  learn(key: string, role: string): void {
+    if (role === "viewer") this.forbid(key);
+  }
+
   private take(event: SessionEvent): void {
     const before = this.current();
     this.session = after(before, event);

@@ -96,6 +96,14 @@ def test_a_role_may_do_what_it_includes_and_no_more(api: Api, make_key: MakeKey,
     assert refused == {(method, path) for method, path, needed in guarded() if not role.includes(needed)}
 
 
+def test_a_key_can_ask_what_it_may_do(api: Api, make_key: MakeKey) -> None:
+    key = make_key(Role.OPERATOR)
+
+    told = api.with_key(key).get("/me").json_body
+
+    assert told == {"id": key.split("_")[1], "name": "a operator", "role": "operator"}
+
+
 def test_a_viewer_cancels_nothing_and_is_told_why(api: Api, make_key: MakeKey, world: World) -> None:
     job = world.submit(delay_seconds=60)
 
