@@ -27,16 +27,14 @@ MOST_IDS = 1_000  # a cancellation or revival by ids
 LONGEST_WAIT = 20  # seconds: API Gateway gives up after 29
 
 Moment = Annotated[datetime, Meta(tz=True)]
-PageSize = Annotated[int, Meta(ge=1, le=1_000)]
+PageSize = Annotated[int, Meta(ge=1, le=1_000, description="At most so many.")]
 Wait = Annotated[float, Meta(ge=0, le=LONGEST_WAIT, description="Seconds to wait for news.")]
 
 _FIELD = "|".join(JobView.__struct_fields__)
 Fields = Annotated[
     str, Meta(pattern=rf"^({_FIELD})(,({_FIELD}))*\Z", description="Only these fields of a job, in a list with commas.")
 ]
-Large = Annotated[
-    str, Meta(pattern=r"^(payload|result)(,(payload|result))*\Z", description="payload, result, or both with a comma.")
-]
+Large = Annotated[str, Meta(pattern=r"^(payload|result)(,(payload|result))*\Z")]
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,12 +48,12 @@ class NoQuery(Form, frozen=True):
 class Filter(Form, frozen=True):
     """Which jobs. Conditions join; times are those of the jobs' ids."""
 
-    status: Label | UnsetType = UNSET
-    queue: Name | UnsetType = UNSET
-    job_type: Name | UnsetType = UNSET
-    tag: Tag | UnsetType = UNSET
-    created_after: Moment | UnsetType = UNSET
-    created_before: Moment | UnsetType = UNSET
+    status: Annotated[Label, Meta(description="As shown.")] | UnsetType = UNSET
+    queue: Annotated[Name, Meta(description="Of this queue.")] | UnsetType = UNSET
+    job_type: Annotated[Name, Meta(description="Of this type.")] | UnsetType = UNSET
+    tag: Annotated[Tag, Meta(description="With this tag.")] | UnsetType = UNSET
+    created_after: Annotated[Moment, Meta(description="Since then, inclusive.")] | UnsetType = UNSET
+    created_before: Annotated[Moment, Meta(description="Before that, exclusive.")] | UnsetType = UNSET
     cursor: Annotated[
         UUID | UnsetType, Meta(description="Where the page before ended: jobs that are older than this one.")
     ] = UNSET
@@ -85,8 +83,12 @@ class ListQuery(Filter, frozen=True):
     """A list of jobs, newest first."""
 
     limit: PageSize = 100
-    include: Large | UnsetType = UNSET
-    exclude: Large | UnsetType = UNSET
+    include: (
+        Annotated[Large, Meta(description="Whole, also over 4 KB: payload, result, or both with a comma.")] | UnsetType
+    ) = UNSET
+    exclude: Annotated[Large, Meta(description="Not at all: payload, result, or both with a comma.")] | UnsetType = (
+        UNSET
+    )
     fields: Fields | UnsetType = UNSET
 
     def part(self, name: str) -> Part:
@@ -135,7 +137,10 @@ class PageQuery(Form, frozen=True):
 class JobHeaders(Form, frozen=True, rename={"if_none_match": "If-None-Match"}):
     """if_none_match: the ETag of what the caller has."""
 
-    if_none_match: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
+    if_none_match: (
+        Annotated[str, Meta(max_length=200, description="The ETag of what you have: 304 while it is the same.")]
+        | UnsetType
+    ) = UNSET
 
     def has(self, etag: str) -> bool:
         known = [tag.strip().removeprefix("W/") for tag in (self.if_none_match or "").split(",")]
@@ -145,7 +150,18 @@ class JobHeaders(Form, frozen=True, rename={"if_none_match": "If-None-Match"}):
 class SubmitHeaders(Form, frozen=True, rename={"idempotency_key": "Idempotency-Key"}):
     """idempotency_key: the same key and body within 24 hours is the same submit."""
 
-    idempotency_key: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]*\Z")] | UnsetType = UNSET
+    idempotency_key: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=255,
+                pattern=r"^[\x21-\x7e]*\Z",
+                description="The same key and body within 24 hours is the same submit; another body is refused.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
     def once(self, body: object) -> Once | None:
         """The fingerprint is of what the body says: spaces and the order of names do not matter."""

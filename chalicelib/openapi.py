@@ -88,7 +88,7 @@ def _paths(table: Sequence[Route], by_type: Mapping[str, Schema]) -> Schema:
 
 
 def _operation(route: Route, by_type: Mapping[str, Schema]) -> Schema:
-    summary, _, rest = (inspect.getdoc(route.view) or "").partition("\n")
+    summary, _, rest = (inspect.getdoc(route.view) or "").replace("``", "`").partition("\n")
     role = [] if route.role is None else [_BY_ROLE.format(role=route.role)]
     operation: Schema = {
         "operationId": route.name,
