@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from chalicelib.errors import (
     QueueUnavailable,
     ScheduleExists,
     ScheduleNotFound,
+    StoreUnavailable,
     Unauthenticated,
 )
 from chalicelib.events import PONG, Ping, Subscription
@@ -82,7 +83,7 @@ def ready(call: Call) -> Reply[answers.Readiness]:
     auth = answers.switch(is_on=resources.settings().auth_is_on)
     if all(check == OK for check in checks.values()):
         return Reply(answers.Readiness("ready", checks, auth))
-    return Reply(answers.Readiness("unavailable", checks, auth), HTTPStatus.SERVICE_UNAVAILABLE)
+    return Reply(answers.Readiness("unavailable", checks, auth), HTTPStatus.SERVICE_UNAVAILABLE, wire.COME_BACK)
 
 
 @routes.add("GET /openapi.json", None)
@@ -138,7 +139,7 @@ def list_jobs(call: Call, query: ListQuery) -> Reply[list[views.JobView]]:
 
     A page may be short, even empty: only where no ``Link`` header with ``rel="next"`` comes, the list has ended.
     """
-    page = resources.lists().page(query.chosen(query.limit), query.part("payload"), query.part("result"))
+    page = resources.lists().page(query.chosen(query.most), query.part("payload"), query.part("result"))
     return pages.job_page(page, query)
 
 
@@ -151,9 +152,11 @@ def list_jobs(call: Call, query: ListQuery) -> Reply[list[views.JobView]]:
 def show_job(call: Call, job_id: UUID, query: JobQuery, headers: JobHeaders) -> Reply[views.JobView] | Response:
     """Show a job with its errors.
 
-    ``wait`` holds the answer back until the job is final, or with ``If-None-Match`` until it is another than the caller knows.
+    ``wait`` holds the answer back until the job is final, or with ``If-None-Match`` until it is another than the caller knows;
+    or not at all, where too many wait already.
     """
-    shown = pages.awaited_job(lambda: resources.scheduler().get(job_id), call.caller, query, headers)
+    with resources.waiting_room().seat(timedelta(seconds=query.wait)) as within:
+        shown = pages.awaited_job(lambda: resources.scheduler().get(job_id), call.caller, query, headers, within)
     return wire.not_modified(shown.etag) if headers.has(shown.etag) else Reply(shown.view, headers={"ETag": shown.etag})
 
 
@@ -163,7 +166,8 @@ def show_logs(call: Call, job_id: UUID, query: LogsQuery) -> Reply[reports.LogsV
 
     ``wait`` holds the answer back until there are lines, or the job is final.
     """
-    lines = pages.awaited_lines(lambda: resources.scheduler().get(job_id), resources.job_logs(), query)
+    with resources.waiting_room().seat(timedelta(seconds=query.wait)) as within:
+        lines = pages.awaited_lines(lambda: resources.scheduler().get(job_id), resources.job_logs(), query, within)
     return Reply(reports.logs_view(lines, query.cursor))
 
 
@@ -189,13 +193,13 @@ def copy(call: Call, job_id: UUID) -> Reply[views.JobView]:
 @routes.add("POST /jobs/cancel", OPERATOR)
 def cancel_many(call: Call, body: Cancellation) -> Reply[Progress]:
     """Cancel jobs by filter or by ids. Where ``cursor`` is not null, call again with it."""
-    return Reply(resources.bulk().cancel(body, call.deed(filter=body.told())))
+    return Reply(resources.bulk().cancel(body, call.deed(filter=body.noted())))
 
 
 @routes.add("POST /jobs/revive", OPERATOR)
 def revive_many(call: Call, body: Revival) -> Reply[Progress]:
     """Put jobs back by filter or by ids. Where ``cursor`` is not null, call again with it."""
-    return Reply(resources.bulk().revive(body, call.deed(filter=body.told())))
+    return Reply(resources.bulk().revive(body, call.deed(filter=body.noted())))
 
 
 @routes.add("GET /job-types", VIEWER)
@@ -220,7 +224,7 @@ def show_queue(call: Call, name: Name) -> Reply[reports.QueueView]:
 def change_queue(call: Call, name: Name, body: QueueChange) -> Reply[reports.QueueView]:
     """Pause a queue, or let it go on. Its limits are for admins to set; what is left out stays as it is."""
     if body.max_running is not UNSET or body.rate_limit is not UNSET:
-        call.require(ADMIN)
+        call.caller.require(ADMIN)
     resources.flow().change(name, body, call.deed(change=msgspec.to_builtins(body)))
     return Reply(resources.queue_overview().get(name))
 
@@ -330,7 +334,7 @@ def create_key(call: Call, body: KeyForm) -> Reply[answers.NewKeyView]:
         created_by=call.caller.name,
         expires_at=body.expires_at or None,
         rate_limit=body.rate_limit or None,
-        deed=call.deed(name=body.name, role=body.role),
+        deed=call.deed(**msgspec.to_builtins(body)),
     )
     return Reply(answers.new_key_view(key, text))
 
@@ -357,8 +361,8 @@ def connect(event: WebsocketEvent) -> dict[str, int]:
     except Unauthenticated:
         logger.info("refused", extra={"connection_id": event.connection_id})
         return {"statusCode": HTTPStatus.UNAUTHORIZED}
-    except QueueUnavailable as error:
-        logger.error("redis is away", extra={"reason": str(error)})
+    except (QueueUnavailable, StoreUnavailable) as error:
+        logger.error("a service is away", extra={"reason": str(error)})
         return {"statusCode": HTTPStatus.SERVICE_UNAVAILABLE}
     logger.info("connected", extra={"connection_id": event.connection_id, "caller": caller.id})
     return {"statusCode": HTTPStatus.OK}

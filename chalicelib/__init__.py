@@ -32,6 +32,7 @@ Adapters, one outside service each:
     stream         Redis: the event stream, and who reads it
     tickets        Redis: tickets for one WebSocket connect each
     rates          Redis: how often each key called
+    waiting        Redis: how many long polls wait now
     chores         Redis: whose turn maintenance is, and how far it got
     snapshots      Redis: answers that are dear to compute
     gateway        send to one WebSocket connection

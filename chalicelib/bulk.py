@@ -63,7 +63,8 @@ class Bulk:
     def _count(self, order: Selection, move: Move) -> Progress:
         if not order.ids:
             return self._worked_through(order.chosen(), len)
-        return Progress(sum(job.status in move.sources for job in self._scheduler.standing(order.ids)), None)
+        standing = self._scheduler.standing(order.ids)
+        return Progress(sum(job.status in move.sources and not _is_asked(job, move) for job in standing), None)
 
     def _worked_through(self, chosen: JobFilter, work: Callable[[list[UUID]], int]) -> Progress:
         count, cursor = 0, chosen.before
@@ -83,3 +84,8 @@ class Bulk:
             before = found.stopped_at
             if before is None:
                 return
+
+
+def _is_asked(job: Job, move: Move) -> bool:
+    """Whether it was asked to end before, which is not done again."""
+    return move is CANCEL and job.cancel_requested_at is not None

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from chalicelib.errors import Forbidden
+
 
 class Role(StrEnum):
     """What a caller may do: each role may also do what those before it may."""
@@ -28,6 +30,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     role: Role
+
+    def require(self, role: Role) -> None:
+        """Raises Forbidden."""
+        if not self.role.includes(role):
+            raise Forbidden(role, self.role)
 
     @property
     def sees_tracebacks(self) -> bool:

@@ -31,21 +31,24 @@ def converted(values: dict[str, str], shape: type[T]) -> T:
 
 
 def refuse_repeated_names(raw: bytes) -> None:
-    """One object must not have two members of one name. Raises InvalidInput.
+    """One object must not have two members of one name. Raises InvalidInput, or MalformedJson for what is nested too deep.
 
     msgspec keeps the last one, others the first: a payload that was checked by one would mean something else to another.
     """
     try:
         json.loads(raw, object_pairs_hook=_once, parse_int=_ignored, parse_float=_ignored)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise MalformedJson("nested too deep") from None
+    except ValueError:
         return  # no JSON at all: whoever decodes it says so
 
 
 def _once(members: list[tuple[str, Any]]) -> None:
-    if len({name for name, _ in members}) < len(members):
-        names = [name for name, _ in members]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise InvalidInput(f"the name {repeated!r} stands twice in one object")
+    seen: set[str] = set()
+    for name, _ in members:
+        if name in seen:
+            raise InvalidInput(f"the name {name[:100]!r} stands twice in one object")
+        seen.add(name)
 
 
 def _ignored(number: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, takewhile
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from chalicelib.jobs import Job
 from chalicelib.views import inline
 
+MOST_NAMED = 100  # of each in a subscription: every event is compared with all of them
 FRAME_BYTES = 32 * 1024  # API Gateway's limit for one WebSocket frame
 
 
@@ -33,9 +36,9 @@ class Subscription(
 ):
     """What a connection asked for. None: everything. A job that any of the given lists names is shown."""
 
-    jobs: list[UUID] | None = None
-    queues: list[str] | None = None
-    job_types: list[str] | None = None
+    jobs: Annotated[list[UUID], Meta(max_length=MOST_NAMED)] | None = None
+    queues: Annotated[list[str], Meta(max_length=MOST_NAMED)] | None = None
+    job_types: Annotated[list[str], Meta(max_length=MOST_NAMED)] | None = None
     batch: bool = False
 
     def wants(self, event: Event) -> bool:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -64,3 +66,33 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     counts: dict[str, int]
     series: list[MinuteStats]
+
+
+MOST_SERIES = 200  # that monitoring is told by name: a queue for each customer would be too many for it
+OTHER = "_other"  # stands for the rest; no queue is called so
+
+
+def largest_depths(depths: Mapping[str, Depth]) -> dict[str, Depth]:
+    """Those with the most jobs by name, and the rest together."""
+    ranked = sorted(depths.items(), key=lambda each: (-sum(each[1].counts.values()), each[0]))
+    rest = [depth for _, depth in ranked[MOST_SERIES:]]
+    if not rest:
+        return dict(ranked)
+    counts: Counter[str] = Counter()
+    for depth in rest:
+        counts.update(depth.counts)
+    oldest = max((depth.oldest_age_seconds for depth in rest if depth.oldest_age_seconds is not None), default=None)
+    return {**dict(ranked[:MOST_SERIES]), OTHER: Depth(dict(counts), oldest)}
+
+
+def largest_totals(totals: Sequence[Total]) -> list[Total]:
+    """Those with the most attempts by name, and the rest together."""
+    ranked = sorted(totals, key=lambda total: (-sum(total.run_counts) - total.cancelled, total.queue, total.job_type))
+    rest = ranked[MOST_SERIES:]
+    return [*ranked[:MOST_SERIES], _together(rest)] if rest else ranked
+
+
+def _together(totals: Sequence[Total]) -> Total:
+    sums = [sum(each) for each in zip(*(msgspec.structs.astuple(total)[2:8] for total in totals), strict=True)]
+    columns = ([total.wait_counts for total in totals], [total.run_counts for total in totals])
+    return Total(OTHER, OTHER, *sums, *([sum(each) for each in zip(*lists, strict=True)] for lists in columns))

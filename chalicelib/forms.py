@@ -23,7 +23,10 @@ from chalicelib.submissions import Name, Tag
 from chalicelib.views import JobView
 
 MOST_JOBS = 10_000  # a batch
+MOST_WHOLE = 50  # jobs of a page with whole payloads or results: 25 MB at most
 MOST_IDS = 1_000  # a cancellation or revival by ids
+SHOWN_IDS = 20  # in the audit
+LAST_YEAR = 8999
 LONGEST_WAIT = 20  # seconds: API Gateway gives up after 29
 
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -91,9 +94,14 @@ class ListQuery(Filter, frozen=True):
     )
     fields: Fields | UnsetType = UNSET
 
+    @property
+    def most(self) -> int:
+        """Jobs to read. Whole payloads are read before it is known how many fit into a page."""
+        return min(self.limit, MOST_WHOLE) if self.include else self.limit
+
     def part(self, name: str) -> Part:
         """How much of a payload or a result to show."""
-        if name in (self.exclude or "").split(","):
+        if name in (self.exclude or "").split(",") or (self.fields and name not in self.fields.split(",")):
             return "none"
         return "whole" if name in (self.include or "").split(",") else "inline"
 
@@ -167,8 +175,15 @@ class SubmitHeaders(Form, frozen=True, rename={"idempotency_key": "Idempotency-K
         """The fingerprint is of what the body says: spaces and the order of names do not matter."""
         if not self.idempotency_key:
             return None
-        content = msgspec.json.decode(msgspec.json.encode(body))
-        return Once(self.idempotency_key, hashlib.sha256(msgspec.json.encode(content, order="sorted")).digest())
+        return Once(self.idempotency_key, hashlib.sha256(_canonical(msgspec.json.encode(body))).digest())
+
+
+def _canonical(encoded: bytes) -> bytes:
+    """What cannot be read stays as it is: whoever checks it says why."""
+    try:
+        return msgspec.json.encode(msgspec.json.decode(encoded), order="sorted")
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return encoded
 
 
 class Batch(Form, frozen=True):
@@ -199,9 +214,15 @@ class Selection(Filter, frozen=True):
             raise ValueError("name ids or conditions, not both")
 
     def told(self) -> dict[str, object]:
-        """What was said, for the audit."""
+        """What was said."""
         said: dict[str, object] = msgspec.to_builtins(self)
         return {name: value for name, value in said.items() if name != "dry_run"}
+
+    def noted(self) -> dict[str, object]:
+        """The same for the audit, which need not hold a thousand ids."""
+        ids = self.ids or []
+        shown = {"ids": [str(job_id) for job_id in ids[:SHOWN_IDS]], "count": len(ids)} if ids else {}
+        return {**self.told(), **shown}
 
 
 class Cancellation(Selection, frozen=True):
@@ -231,6 +252,8 @@ class KeyForm(Form, frozen=True):
     rate_limit: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
+        if self.expires_at and self.expires_at.year > LAST_YEAR:
+            raise ValueError(f"expires_at is after the year {LAST_YEAR}")
         if self.expires_at and self.expires_at <= datetime.now(UTC):
             raise ValueError("expires_at is over already")
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from chalicelib.callers import LOCAL, Caller, Role
-from chalicelib.errors import Forbidden, QueueUnavailable, RateLimited, Unauthenticated
+from chalicelib.callers import LOCAL, Caller
+from chalicelib.errors import QueueUnavailable, RateLimited, Unauthenticated
 from chalicelib.keys import ApiKey, parsed
 from chalicelib.rates import Rates
 from chalicelib.store.keys import KeyStore
@@ -42,14 +42,12 @@ class Gatekeeper:
         self._clock = clock
         self._remembered: dict[str, tuple[ApiKey, float]] = {}
 
-    def admit(self, authorization: str | None, role: Role) -> Caller:
-        """Raises Unauthenticated, RateLimited, Forbidden or StoreUnavailable."""
+    def recognise(self, authorization: str | None) -> Caller:
+        """Whose key that is. Raises Unauthenticated, RateLimited or StoreUnavailable."""
         if not self.is_on:
             return LOCAL
         key = self._recognised(authorization)
         self._count(key)
-        if not key.role.includes(role):
-            raise Forbidden(role, key.role)
         return key.caller
 
     def ticket(self, caller: Caller) -> str:
@@ -57,7 +55,7 @@ class Gatekeeper:
         return self._tickets.issue(caller)
 
     def admit_socket(self, ticket: str | None) -> Caller:
-        """Raises Unauthenticated or QueueUnavailable."""
+        """Raises Unauthenticated, QueueUnavailable or StoreUnavailable."""
         if not self.is_on:
             return LOCAL
         caller = self._tickets.take(ticket) if ticket else None
@@ -65,6 +63,9 @@ class Gatekeeper:
             raise Unauthenticated(
                 "the ticket is missing, used or older than 30 seconds: POST /ws-tickets gives another one"
             )
+        key = self._keys.find(caller.id)  # the one that we remember may have been revoked since
+        if key is None or not key.is_valid:
+            raise Unauthenticated("the key of this ticket is revoked or expired")
         return caller
 
     def _recognised(self, authorization: str | None) -> ApiKey:

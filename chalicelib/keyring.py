@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+import msgspec
+
 from chalicelib.callers import Deed, Role
 from chalicelib.connections import Connection, Connections
 from chalicelib.errors import ConnectionGone, GatewayUnavailable, QueueUnavailable
@@ -18,7 +20,9 @@ logger = logging.getLogger(__name__)
 class Keyring:
     """All keys of a deployment."""
 
-    def __init__(self, *, store: KeyStore, connections: Connections, gateway: Gateway) -> None:
+    def __init__(self, *, store: KeyStore, connections: Connections, gateway: Gateway, is_on: bool) -> None:
+        """is_on: whether callers need keys."""
+        self._is_on = is_on
         self._store = store
         self._connections = connections
         self._gateway = gateway
@@ -46,7 +50,7 @@ class Keyring:
             rate_limit=rate_limit,
             expires_at=expires_at,
             created_by=created_by,
-            deed=deed,
+            deed=deed and msgspec.structs.replace(deed, detail={**deed.detail, "id": key_id}),
         )
         return key, as_text(key_id, secret)
 
@@ -54,11 +58,22 @@ class Keyring:
         """It opens nothing after 30 s at most, and its WebSockets are cut. Raises KeyNotFound or StoreUnavailable."""
         self._store.revoke(key_id, deed)
         try:
-            for connection in self._connections.all().values():
-                if connection.caller_id == key_id:
-                    self._cut(connection)
+            self.cut_strangers()
         except QueueUnavailable as error:
-            logger.warning("revoked, but its connections could not be cut", extra={"reason": str(error)})
+            logger.warning("revoked, but its connections are cut later", extra={"reason": str(error)})
+
+    def cut_strangers(self) -> int:
+        """End the WebSockets of keys that are revoked or expired. Returns how many.
+
+        Raises QueueUnavailable or StoreUnavailable.
+        """
+        if not self._is_on:
+            return 0
+        welcome = {key.id for key in self._store.all() if key.is_valid}
+        strangers = [each for each in self._connections.all().values() if each.caller_id not in welcome]
+        for connection in strangers:
+            self._cut(connection)
+        return len(strangers)
 
     def _cut(self, connection: Connection) -> None:
         try:

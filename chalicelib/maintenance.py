@@ -13,6 +13,7 @@ from chalicelib.chores import Chores
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.flow import Flow
 from chalicelib.jobs import Job
+from chalicelib.keyring import Keyring
 from chalicelib.pruning import Pruning
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
@@ -27,6 +28,7 @@ SETTLED_DOWN = timedelta(seconds=5)  # a submit that is older and still not in R
 OVERLAP = timedelta(minutes=1)  # how much later than its id was made a row may appear: a slow INSERT, a clock behind
 EVERY = timedelta(seconds=5)
 SWEEP_EVERY = timedelta(seconds=30)
+CUT_EVERY = timedelta(seconds=20)  # the WebSockets of keys that have expired, or were revoked while Redis was away
 PATROL_PAGES = 5  # a turn: 60,000 unfinished jobs a minute, for less than a hundredth of a core
 
 
@@ -41,6 +43,7 @@ class Maintenance:
         flow: Flow,
         timetable: Timetable,
         pruning: Pruning,
+        keyring: Keyring,
         redis_link: RedisLink,
         queues: Queues,
         chores: Chores,
@@ -50,6 +53,7 @@ class Maintenance:
         self._flow = flow
         self._timetable = timetable
         self._pruning = pruning
+        self._keyring = keyring
         self._redis_link = redis_link
         self._queues = queues
         self._chores = chores
@@ -81,7 +85,10 @@ class Maintenance:
         self._flow.restore()
         if self._chores.is_due("sweep", SWEEP_EVERY):
             self.sweep()
+            self._queues.forget_idle()
         self.patrol()
+        if self._chores.is_due("sockets", CUT_EVERY):
+            self._keyring.cut_strangers()
         if self._chores.is_due("partitions", timedelta(hours=1)):
             self._partitions.ensure()
         if self._chores.is_due("pruning", timedelta(hours=1)):

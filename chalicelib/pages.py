@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from itertools import accumulate
 from typing import Any
@@ -21,21 +21,34 @@ from chalicelib.store.logs import LogStore
 from chalicelib.views import inline, part, whole
 from chalicelib.wire import BASE, Reply, etag_of
 
-PAGE_BYTES = 4 * 1024 * 1024  # a Lambda may answer with 6 MB, as escaped text; a page that would be larger ends early
+PAGE_BYTES = (
+    2_500_000  # a Lambda may answer with 6 MB, where quotes and backslashes count twice; a larger page ends early
+)
 
 
 def job_page(page: Page, query: ListQuery) -> Reply[Any]:
     included, excluded = (query.include or "").split(","), (query.exclude or "").split(",")
     shown = [msgspec.json.encode(part(inline(job, included, excluded), query.fields or None)) for job in page.jobs]
-    count = max(1, sum(1 for size in accumulate(map(len, shown)) if size <= PAGE_BYTES))
+    count = fitting(map(len, shown))
     cursor = page.stopped_at if count >= len(shown) else page.jobs[count - 1].id
-    answer = msgspec.Raw(b"[" + b",".join(shown[:count]) + b"]")
-    return Reply(answer, headers=link("/jobs", query, cursor))
+    return Reply(_array(shown[:count]), headers=link("/jobs", query, cursor))
+
+
+def fitting(sizes: Iterable[int]) -> int:
+    """How many of the first fit into a page; one does, whatever its size. sizes: in bytes."""
+    return max(1, sum(1 for size in accumulate(sizes) if size <= PAGE_BYTES))
 
 
 def id_page(path: str, query: msgspec.Struct, views: Sequence[Any], limit: int) -> Reply[Any]:
     """views: at most ``limit``, newest first, each with its id."""
-    return Reply([*views], headers=link(path, query, views[-1].id if len(views) == limit else None))
+    shown = [msgspec.json.encode(view) for view in views]
+    count = fitting(map(len, shown))
+    is_last = len(shown) < limit and count >= len(shown)
+    return Reply(_array(shown[:count]), headers=link(path, query, None if is_last else views[count - 1].id))
+
+
+def _array(encoded: Sequence[bytes]) -> Any:
+    return msgspec.Raw(b"[" + b",".join(encoded) + b"]")
 
 
 def link(path: str, query: msgspec.Struct, cursor: UUID | None) -> dict[str, str]:
@@ -55,16 +68,18 @@ class Shown(msgspec.Struct, frozen=True):
     is_final: bool
 
 
-def awaited_job(read: Callable[[], Job], caller: Caller, query: JobQuery, headers: JobHeaders) -> Shown:
+def awaited_job(
+    read: Callable[[], Job], caller: Caller, query: JobQuery, headers: JobHeaders, within: timedelta
+) -> Shown:
     """The job, once it is final; for a caller who knows it, once it is another than that. Or after the time they wait."""
 
     def is_news(shown: Shown) -> bool:
         return not headers.has(shown.etag) if headers.if_none_match else shown.is_final
 
-    return patiently(lambda: _shown(read(), caller, query.fields or None), is_news, timedelta(seconds=query.wait))
+    return patiently(lambda: _shown(read(), caller, query.fields or None), is_news, within)
 
 
-def awaited_lines(read: Callable[[], Job], logs: LogStore, query: LogsQuery) -> list[LogLine]:
+def awaited_lines(read: Callable[[], Job], logs: LogStore, query: LogsQuery, within: timedelta) -> list[LogLine]:
     """Those after the cursor, once there are some, or the job is final and there will be none."""
     job_id, attempt = read().id, query.attempt or None
 
@@ -72,8 +87,8 @@ def awaited_lines(read: Callable[[], Job], logs: LogStore, query: LogsQuery) -> 
         is_final = read().finished_at is not None  # before the lines, which are all there when it is
         return is_final, logs.read(job_id, attempt=attempt, after=query.place, limit=query.limit)
 
-    _, lines = patiently(look, lambda found: found[0] or bool(found[1]), timedelta(seconds=query.wait))
-    return lines
+    _, lines = patiently(look, lambda found: found[0] or bool(found[1]), within)
+    return lines[: fitting(len(line.message.encode()) for line in lines)]
 
 
 def _shown(job: Job, caller: Caller, fields: str | None) -> Shown:

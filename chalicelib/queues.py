@@ -27,6 +27,10 @@ from chalicelib.throttle import ALLOWANCE, throttle_of
 CHUNK = 1_000  # members a script call: with their scores far below what Lua's unpack takes (8,000)
 
 
+MOST_NAMES = 200  # of queues, before those that are empty are forgotten: every look at the queues looks at all
+FEW = 8  # queues, that are looked at one by one
+
+
 class Taken(msgspec.Struct, frozen=True):
     """What one look brought: job ids (raw) by queue, and when the next job comes due."""
 
@@ -94,9 +98,37 @@ class Queues:
         return [job for some in by_queue.values() for job in _in_none(some, [next(answers) for _ in range(4)][1:])]
 
     def names(self) -> list[str]:
-        """Every queue that ever had a job."""
+        """Every queue that ever had a job, but those that ``forget_idle`` forgot."""
         with reaching_redis():
             return sorted(text(name) for name in self._redis.smembers(_NAMES))
+
+    def forget_idle(self, most: int = MOST_NAMES) -> int:
+        """Where there are more names than ``most``, forget those whose queues are empty. Returns how many.
+
+        A submit adds its jobs first and the name after them: so a name that is dropped as its queue comes to life is put back,
+        by whoever of both comes last.
+        """
+        names = self.names()
+        if len(names) <= most:
+            return 0
+        idle = [name for name, is_busy in zip(names, self._are_busy(names), strict=True) if not is_busy]
+        return self._dropped(idle) if idle else 0
+
+    def _dropped(self, names: Sequence[str]) -> int:
+        with reaching_redis():
+            self._redis.srem(_NAMES, *names)
+        woken = [name for name, is_busy in zip(names, self._are_busy(names), strict=True) if is_busy]
+        if woken:
+            with reaching_redis():
+                self._redis.sadd(_NAMES, *woken)
+        return len(names) - len(woken)
+
+    def _are_busy(self, names: Sequence[str]) -> list[bool]:
+        """Whether each has any job, in one round trip."""
+        batch = Batch(self._redis)
+        for name in names:
+            batch.commands.exists(*sets_of(name))
+        return [count > 0 for count in batch.send()]
 
     def take(self, queues: Sequence[str], limit: int, lease: timedelta) -> Taken:
         """Up to ``limit`` job ids that may be claimed now, hidden from other workers for ``lease``. What is set of a queue holds:
@@ -104,7 +136,7 @@ class Queues:
         found: dict[str, list[RawId]] = {}
         waits: list[int] = []
         watchers = 0
-        for queue in queues:
+        for queue in self._worth_a_look(queues):
             batch = Batch(self._redis)
             batch.commands.eval(_TAKE, 5, *sets_of(queue), *throttle_of(queue), limit, _ms(lease))
             batch.commands.hlen(CONNECTIONS)
@@ -118,10 +150,16 @@ class Queues:
                 break
         return Taken(found, timedelta(milliseconds=min(waits)) if waits else None, watchers > 0)
 
+    def _worth_a_look(self, queues: Sequence[str]) -> Sequence[str]:
+        """Where there are many, most are empty: one round trip tells which are not."""
+        if len(queues) <= FEW:
+            return queues
+        return [name for name, is_busy in zip(queues, self._are_busy(queues), strict=True) if is_busy]
+
     def _put(self, placed: _Places, batch: Batch) -> None:
         for queue, arguments in placed.calls():
-            batch.commands.sadd(_NAMES, queue)
             batch.commands.eval(_SYNC, 3, *sets_of(queue), WAKE_CHANNEL, queue, *arguments)
+            batch.commands.sadd(_NAMES, queue)  # after its jobs, see forget_idle
 
 
 READY, DELAYED, LEASED, NOWHERE = range(4)

@@ -25,7 +25,7 @@ def connect(url: str) -> redis.Redis:
         url,
         socket_timeout=WAIT.total_seconds(),
         socket_connect_timeout=WAIT.total_seconds(),
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),  # one that hangs would hang again
     )
 
 

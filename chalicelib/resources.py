@@ -50,7 +50,7 @@ from chalicelib.statistics import Statistics
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.counts import CountStore
-from chalicelib.store.database import Database
+from chalicelib.store.database import PATIENCE_SECONDS, Database
 from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.keys import KeyStore
@@ -65,9 +65,12 @@ from chalicelib.stream import EventStream
 from chalicelib.throttle import Throttle
 from chalicelib.tickets import Tickets
 from chalicelib.timetable import Timetable
+from chalicelib.waiting import WaitingRoom
 from chalicelib.waker import Waker
 from chalicelib.worker import Worker
 from chalicelib.workers import Form, Workers
+
+API_PATIENCE_SECONDS = 4.0  # with Postgres: the API answers within five
 
 
 @lru_cache(maxsize=1)
@@ -120,7 +123,7 @@ def audit() -> AuditStore:
 
 @lru_cache(maxsize=1)
 def keyring() -> Keyring:
-    return Keyring(store=KeyStore(_database("api")), connections=connections(), gateway=gateway())
+    return _keyring("api")
 
 
 @lru_cache(maxsize=1)
@@ -132,6 +135,11 @@ def gatekeeper() -> Gatekeeper:
         is_on=settings().auth_is_on,
         a_minute=settings().requests_a_minute,
     )
+
+
+@lru_cache(maxsize=1)
+def waiting_room() -> WaitingRoom:
+    return WaitingRoom(_redis(), settings().long_polls)
 
 
 def dashboard_origin() -> str | None:
@@ -226,6 +234,7 @@ def _maintenance(role: str) -> Maintenance:
         partitions=PartitionStore(database),
         flow=_flow(role),
         timetable=Timetable(store=ScheduleStore(database), scheduler=_scheduler(role)),
+        keyring=_keyring(role),
         pruning=Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
         redis_link=redis_link.RedisLink(client),
         queues=Queues(client),
@@ -294,6 +303,15 @@ def _flow(role: str) -> Flow:
     )
 
 
+def _keyring(role: str) -> Keyring:
+    return Keyring(
+        store=KeyStore(_database(role)),
+        connections=connections(),
+        gateway=gateway(),
+        is_on=settings().auth_is_on,
+    )
+
+
 def _announcer(role: str) -> Announcer:
     client = _redis()
     return Announcer(
@@ -323,7 +341,8 @@ def _redis() -> redis.Redis:
 @lru_cache(maxsize=8)
 def _database(role: str) -> Database:
     """One connection for each role, because each role has a thread of its own."""
-    return Database(settings().database_url, prepares=settings().prepare_statements)
+    patience = API_PATIENCE_SECONDS if role == "api" else PATIENCE_SECONDS
+    return Database(settings().database_url, patience_seconds=patience, prepares=settings().prepare_statements)
 
 
 def _connections_client(endpoint: str) -> Any:

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 from chalicelib import wire
 from chalicelib.callers import ANYONE, Caller, Deed, Role
 from chalicelib.decoding import decoded, refuse_repeated_names
-from chalicelib.errors import Forbidden, InvalidInput, SchedulerError, StoreUnavailable, TooLarge
+from chalicelib.errors import InvalidInput, SchedulerError, StoreUnavailable, TooLarge
 from chalicelib.forms import NoQuery, headers_of, query_of
 from chalicelib.gatekeeper import Gatekeeper
 
@@ -56,11 +56,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     path: str
     request_id: str
-
-    def require(self, role: Role) -> None:
-        """For what takes more than its route does. Raises Forbidden."""
-        if not self.caller.role.includes(role):
-            raise Forbidden(role, self.caller.role)
 
     def deed(self, **detail: object) -> Deed:
         """For the audit. detail: no payloads, no secrets."""
@@ -130,14 +125,15 @@ class Routes:
         if request is None:
             raise RuntimeError("no request is being served")
         request_id = wire.request_id_of(request.context)
+        caller = ANYONE
         try:
-            caller = (
-                self._gatekeeper().admit(request.headers.get("authorization"), route.role) if route.role else ANYONE
-            )
+            if route.role is not None:
+                caller = self._gatekeeper().recognise(request.headers.get("authorization"))
+                caller.require(route.role)
             response = _called(route, request, caller, values)
         except SchedulerError as error:
             _log_cause(error)
-            caller, response = ANYONE, wire.problem(error, request_id)
+            response = wire.problem(error, request_id)
         response.headers[wire.REQUEST_ID] = request_id
         _log(request, caller, response)
         return response

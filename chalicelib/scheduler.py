@@ -29,6 +29,7 @@ from chalicelib.workers import Workers
 
 logger = logging.getLogger(__name__)
 
+NAMED = 20  # ids in the audit
 UNKNOWN = -1  # how many workers live, when Redis is away
 
 
@@ -82,7 +83,8 @@ class Scheduler:
 
     def copy(self, job_id: UUID, deed: Deed | None = None) -> Job:
         """Submit again what a job was submitted with, but its time. Raises JobNotFound or StoreUnavailable."""
-        job = self._store.copy(job_id, uuid7(), deed)
+        new_id = uuid7()
+        job = self._store.copy(job_id, new_id, _naming(deed, [new_id]))
         self._enqueue([job])
         return job
 
@@ -124,7 +126,7 @@ class Scheduler:
 
     def _insert(self, jobs: Sequence[NewJob], deed: Deed | None, once: Once | None) -> list[Job]:
         """None where ``once`` was used before."""
-        inserted = self._store.insert(jobs, deed, once)
+        inserted = self._store.insert(jobs, _naming(deed, [job.id for job in jobs]), once)
         if inserted:
             self._enqueue(inserted)
         return inserted
@@ -177,3 +179,10 @@ class Scheduler:
             self._waker.wake()
         except (QueueUnavailable, WorkerUnreachable) as error:
             logger.warning("no worker could be woken", extra={"reason": str(error)})
+
+
+def _naming(deed: Deed | None, ids: Sequence[UUID]) -> Deed | None:
+    """The audit tells what was made; of a batch the first ones."""
+    if deed is None:
+        return None
+    return msgspec.structs.replace(deed, detail={**deed.detail, "ids": [str(job_id) for job_id in ids[:NAMED]]})

@@ -10,6 +10,7 @@ from chalicelib.errors import MissingSettings, UnsafeSettings
 
 LOCAL_STAGE = "local"
 REQUESTS_A_MINUTE = 6_000
+LONG_POLLS = 100  # a tenth of the functions that an AWS account may run at once
 
 VERSION = "0.1.0"  # as in pyproject.toml, which no package holds
 
@@ -24,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prepare_statements: bool  # on a direct connection to Postgres; never behind RDS Proxy or PgBouncer
     allow_private_addresses: bool  # whether handlers may reach loopback and private networks; only the local stage does
     auth_is_on: bool = True  # whether callers need API keys; only the local stage does without
+    long_polls: int = LONG_POLLS  # that may wait at once; each holds a function
     requests_a_minute: int = REQUESTS_A_MINUTE  # that an API key may make which has no limit of its own
 
     @classmethod
@@ -42,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             prepare_statements=env.get("PREPARE_STATEMENTS") == "true",
             allow_private_addresses=env.get("ALLOW_PRIVATE_ADDRESSES") == "true",
             auth_is_on=env.get("API_AUTH") != "off",
+            long_polls=int(env.get("API_LONG_POLLS") or LONG_POLLS),
             requests_a_minute=int(env.get("API_REQUESTS_A_MINUTE") or REQUESTS_A_MINUTE),
         )
 

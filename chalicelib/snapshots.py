@@ -26,6 +26,7 @@ SHORTEST = timedelta(milliseconds=200)
 TIMES = 10
 KEPT = timedelta(minutes=1)  # how much longer than fresh, for those who ask while somebody computes
 PATIENCE = timedelta(seconds=30)  # with who computes: after that, it is taken to be dead
+AWAY_SECONDS = 2.0  # not asked again for so long: a Redis that hangs takes as long to say so
 LOOK_SECONDS = 0.05  # between looks while there is no answer at all
 LOOKS = 100
 
@@ -48,15 +49,19 @@ class Snapshots:
     def __init__(self, client: redis.Redis, pause: Callable[[float], None] = time.sleep) -> None:
         self._redis = client
         self._pause = pause
+        self._away_until = 0.0
 
     def cached(
         self, name: str, compute: Callable[[], T], for_at_least: timedelta = SHORTEST, *, as_type: type[T]
     ) -> Snapshot[T]:
         """as_type: of the answer, to read what another process has kept. Raises what ``compute`` raises."""
+        if time.monotonic() < self._away_until:
+            return Snapshot(datetime.now(UTC), compute())
         try:
             kept = self._find(name)
         except QueueUnavailable as error:
             logger.warning("answers cannot be shared now", extra={"reason": str(error)})
+            self._away_until = time.monotonic() + AWAY_SECONDS
             return Snapshot(datetime.now(UTC), compute())
         if kept is None:
             return self._computed(name, compute, for_at_least)

@@ -5,6 +5,7 @@ The dear answers are shared for a while (``snapshots``), so that any number may 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from contextlib import suppress
@@ -13,7 +14,16 @@ from datetime import timedelta
 from chalicelib import metrics
 from chalicelib.connections import Connections
 from chalicelib.errors import QueueUnavailable
-from chalicelib.figures import UNFINISHED, Depth, MinuteStats, QueueStats, Stats, Total
+from chalicelib.figures import (
+    UNFINISHED,
+    Depth,
+    MinuteStats,
+    QueueStats,
+    Stats,
+    Total,
+    largest_depths,
+    largest_totals,
+)
 from chalicelib.queues import Queues
 from chalicelib.snapshots import Snapshot, Snapshots
 from chalicelib.store.counts import CountStore
@@ -82,7 +92,12 @@ class Statistics:
         except QueueUnavailable as error:
             logger.warning("metrics without redis", extra={"reason": str(error)})
         return metrics.text(
-            metrics.Figures(depths=self.depths(), totals=self._totals(), workers=forms, connections=connections)
+            metrics.Figures(
+                depths=largest_depths(self.depths()),
+                totals=largest_totals(self._totals()),
+                workers=forms,
+                connections=connections,
+            )
         )
 
     def _depths(self) -> Snapshot[dict[str, Depth]]:
@@ -102,7 +117,7 @@ class Statistics:
 
     def _series(self, minutes: int, queue: str | None, job_type: str | None) -> list[MinuteStats]:
         return self._snapshots.cached(
-            f"series:{minutes}:{queue}:{job_type}",
+            "series:" + json.dumps([minutes, queue, job_type]),
             lambda: self._stats.series(timedelta(minutes=minutes), queue, job_type),
             as_type=list[MinuteStats],
         ).value

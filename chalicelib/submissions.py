@@ -31,7 +31,7 @@ RunAt = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a client asks for. None: the job type's own default. run_at wins over delay_seconds."""
 
-    job_type: str
+    job_type: Name
     payload: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
     queue: Name = DEFAULT_QUEUE
     priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] = 0

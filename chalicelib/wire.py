@@ -54,7 +54,8 @@ STATUS_CODES: Mapping[type[SchedulerError], HTTPStatus] = {
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     QueueUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-AWAY_SECONDS = 2  # when to come back while a service is away
+CHARACTERS = 500  # of what we say: it may quote what the caller sent, and that may be megabytes
+COME_BACK = {"Retry-After": "2"}  # while a service is away
 
 # Answers are data, never pages: nothing may run, frame, sniff or keep them. ``/docs`` says what it needs beyond that.
 SECURITY_HEADERS: Mapping[str, str] = {
@@ -118,10 +119,14 @@ def problem(error: SchedulerError, request_id: str) -> Response:
     status = next((code for kind, code in STATUS_CODES.items() if isinstance(error, kind)), None)
     if status is None:
         raise error
-    faults = [Fault(path, detail) for path, detail in error.faults] if isinstance(error, InvalidInput) else []
+    faults = [Fault(path[:CHARACTERS], detail[:CHARACTERS]) for path, detail in _faults(error)]
     away = status is HTTPStatus.SERVICE_UNAVAILABLE
-    detail = "a service we depend on is away" if away else str(error)
+    detail = "a service we depend on is away" if away else str(error)[:CHARACTERS]
     return _problem(status, detail, error.code, request_id, faults, _hints(error, away=away))
+
+
+def _faults(error: SchedulerError) -> Sequence[tuple[str, str]]:
+    return error.faults if isinstance(error, InvalidInput) else []
 
 
 def _hints(error: SchedulerError, *, away: bool) -> dict[str, str]:
@@ -129,7 +134,7 @@ def _hints(error: SchedulerError, *, away: bool) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, RateLimited):
         return {"Retry-After": str(max(1, round(error.after.total_seconds() + 0.5)))}
-    return {"Retry-After": str(AWAY_SECONDS)} if away else {}
+    return COME_BACK if away else {}
 
 
 def translated(answer: Mapping[str, Any], request_id: str) -> dict[str, Any]:
@@ -149,7 +154,7 @@ def message(raw: str) -> ClientMessage:
 
 def refusal(error: SchedulerError) -> bytes:
     """The frame for a WebSocket message that we cannot accept."""
-    return msgspec.json.encode({"type": "Error", "code": error.code, "detail": str(error)})
+    return msgspec.json.encode({"type": "Error", "code": error.code, "detail": str(error)[:CHARACTERS]})
 
 
 def request_id_of(context: Mapping[str, Any]) -> str:

@@ -203,7 +203,7 @@ class Worker:
 
     def _wake(self, queue: str) -> None:
         if queue not in self._names:
-            self._names_read_at = 0.0
+            self._names = [*self._names, queue]
         self._hand.changed.set()
 
     def _release(self, attempts: list[Attempt]) -> None:

@@ -19,7 +19,7 @@ from chalicelib.jobs import Job, JobStatus, NewJob
 from chalicelib.store.audit import audit_row, audited
 from chalicelib.store.database import Database, Row
 from chalicelib.store.new_jobs import inserted, many, one
-from chalicelib.store.rows import INLINE, JOB, as_jobs, bounded
+from chalicelib.store.rows import INLINE, JOB, WHOLE, as_jobs, bounded
 from chalicelib.store.tallies import COUNTED
 
 REVIVED_ATTEMPTS = 3  # what a job gets that is put back by hand: as many as a job type allows unless it says otherwise
@@ -141,7 +141,7 @@ class JobStore:
                  WHERE old.id = %(id)s
                 RETURNING """
                 + JOB
-                + ", job.payload, job.result, job.errors",
+                + WHOLE,
                 before="""
                 tagged AS (
                     INSERT INTO job_tags (tag, job_id)
@@ -171,7 +171,7 @@ class JobStore:
                    AND (%(only)s::text IS NULL OR status = %(only)s)
                 RETURNING """
                     + JOB
-                    + ", job.payload, job.result, job.errors",
+                    + WHOLE,
                     after=COUNTED,
                 ),
                 {**bounded(ids), "only": only, **audit_row(deed)},
@@ -198,7 +198,7 @@ class JobStore:
                    AND (%(only)s::text IS NULL OR status = %(only)s)
                 RETURNING """
                     + JOB
-                    + ", job.payload, job.result, job.errors"
+                    + (WHOLE if len(ids) == 1 else INLINE)
                 ),
                 {**bounded(ids), "attempts": attempts, "only": only, **audit_row(deed)},
             )
@@ -206,7 +206,7 @@ class JobStore:
 
     def find(self, ids: Sequence[UUID]) -> list[Job]:
         """Those that exist, in no particular order."""
-        return self._read(ids, ", job.payload, job.result, job.errors")
+        return self._read(ids, WHOLE)
 
     def standing(self, ids: Sequence[UUID]) -> list[Job]:
         """As ``find``, without payloads, results and errors: where jobs stand, for Redis."""

@@ -19,6 +19,9 @@ JOB: LiteralString = """
     job.lease_expires_at, job.worker_id, job.tags, job.progress, job.error, job.cancel_requested_at
 """
 
+# Those three as they are.
+WHOLE: LiteralString = ", job.payload, job.result, job.errors"
+
 # Those three for lists: what is over 4 KB is left out (``views.INLINE_BYTES``).
 INLINE: LiteralString = """,
     CASE WHEN octet_length(job.payload::text) <= 4096 THEN job.payload END,

@@ -82,6 +82,7 @@ class Stack:
             "PREPARE_STATEMENTS": "true",
             "API_AUTH": self.auth,
             "STAGE": "local",
+            "API_LONG_POLLS": "10",
         }
 
     def aws_environment(self) -> dict[str, str]:

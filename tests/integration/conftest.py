@@ -20,12 +20,14 @@ from chalicelib import resources
 from chalicelib.announcer import Announcer
 from chalicelib.children import Children
 from chalicelib.chores import Chores
+from chalicelib.connections import Connections
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
 from chalicelib.flow import Flow
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, Registry, job
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, NewJob
+from chalicelib.keyring import Keyring
 from chalicelib.leases import Keeper
 from chalicelib.logbook import Logbook
 from chalicelib.maintenance import Maintenance
@@ -39,6 +41,7 @@ from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
+from chalicelib.store.keys import KeyStore
 from chalicelib.store.lists import JobLists
 from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
@@ -316,6 +319,9 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
             "partitions": PartitionStore(database),
             "flow": a_flow(database, cache),
             "timetable": Timetable(store=ScheduleStore(database), scheduler=a_scheduler(database, cache, Registry())),
+            "keyring": Keyring(
+                store=KeyStore(database), connections=Connections(cache), gateway=resources.gateway(), is_on=False
+            ),
             "pruning": Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
             "redis_link": RedisLink(cache),
             "queues": Queues(cache),

@@ -74,7 +74,7 @@ def test_every_option_of_a_submit_is_kept(api: Api) -> None:
         (b"", 400, "malformed_json", None),
         (b"{", 400, "malformed_json", None),
         (b"\xff", 400, "malformed_json", None),
-        (b'{"job_type":' + b"[" * 100_000, 422, "invalid_input", "$.job_type"),
+        (b'{"job_type":' + b"[" * 100_000, 400, "malformed_json", None),
         (b"[]", 422, "invalid_input", "$"),
         ({}, 422, "invalid_input", "$"),
         ({"job_type": 1}, 422, "invalid_input", "$.job_type"),

@@ -16,8 +16,10 @@ from chalice.test import Client
 
 from chalicelib import resources, wire
 from chalicelib.callers import Role
+from chalicelib.connections import Connections
 from chalicelib.errors import QueueUnavailable
 from chalicelib.gatekeeper import REMEMBERED_SECONDS, Gatekeeper
+from chalicelib.keyring import Keyring
 from chalicelib.keys import as_text, new_key
 from chalicelib.rates import Rates
 from chalicelib.store.database import Database
@@ -56,7 +58,9 @@ def gatekeeper(
     keeper = Gatekeeper(
         keys=KeyStore(database), rates=Rates(cache), tickets=Tickets(cache), is_on=True, a_minute=6_000, clock=clock
     )
+    keyring = Keyring(store=KeyStore(database), connections=Connections(cache), gateway=resources.gateway(), is_on=True)
     monkeypatch.setattr(resources, "gatekeeper", lambda: keeper)
+    monkeypatch.setattr(resources, "keyring", lambda: keyring)
     return keeper
 
 
@@ -333,7 +337,7 @@ def test_what_changes_something_is_in_the_audit(api: Api, make_key: MakeKey) -> 
     ]
     assert {entry["actor"] for entry in entries} == {key.split("_")[1]}
     assert entries[0]["request_id"] == submitted.headers["X-Request-Id"]
-    assert entries[0]["detail"] == {"job_type": "echo", "queue": "default"}
+    assert entries[0]["detail"] == {"job_type": "echo", "queue": "default", "ids": [job_id]}
     assert entries[1]["target"] == f"/jobs/{job_id}/cancel"
     assert "s3cret" not in answer.body.decode()
 
