@@ -120,7 +120,7 @@ class JobStore:
     def find_submitted(self, key: str) -> Submitted | None:
         """What an idempotency key stands for."""
         rows = self._database.fetch(
-            "SELECT fingerprint, job_ids FROM idempotency_keys WHERE key = %(key)s AND expires_at > now()", {"key": key}
+            "SELECT fingerprint, job_ids FROM idempotency_keys WHERE key = %(key)s", {"key": key}
         )
         return Submitted(*rows[0]) if rows else None
 

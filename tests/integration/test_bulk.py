@@ -86,6 +86,14 @@ def test_whatever_is_unfinished_is_cancelled(api: Api, world: World, ended: Call
     assert world.run_due() == 0
 
 
+def test_a_dry_run_of_a_cancellation_counts_what_is_unfinished(api: Api, ended: Callable[..., UUID]) -> None:
+    for status in JobStatus:
+        ended(status, queue="mail", tags=["t"])
+
+    for chosen in ({"queue": "mail"}, {"tag": "t"}, {"job_type": "echo"}):
+        assert api.post("/jobs/cancel", {**chosen, "dry_run": True}).json_body["count"] == 3
+
+
 def test_some_are_moved_by_their_ids_and_the_rest_is_left(api: Api, world: World, ended: Callable[..., UUID]) -> None:
     failed, done, waiting = ended(JobStatus.FAILED), ended(JobStatus.COMPLETED), world.submit(delay_seconds=60).id
     ids = [str(job_id) for job_id in (failed, done, waiting, uuid7())]
