@@ -41,6 +41,12 @@ class RunningStack:
     def post(self, path: str, body: object) -> Any:
         return self._http.request("POST", self.api_url + path, json=body)
 
+    def put(self, path: str, body: object) -> Any:
+        return self._http.request("PUT", self.api_url + path, json=body)
+
+    def delete(self, path: str) -> Any:
+        return self._http.request("DELETE", self.api_url + path)
+
     def get(self, path: str) -> Any:
         return self._http.request("GET", self.api_url + path)
 

@@ -100,6 +100,19 @@ def test_a_role_may_do_what_it_includes_and_no_more(api: Api, make_key: MakeKey,
     assert refused == {(method, path) for method, path, needed in guarded() if not role.includes(needed)}
 
 
+def test_an_operator_pauses_a_queue_and_leaves_its_limits_to_admins(api: Api, make_key: MakeKey) -> None:
+    operator, admin = api.with_key(make_key(Role.OPERATOR)), api.with_key(make_key())
+
+    def change(caller: Api, **fields: object) -> int:
+        return int(caller.call("PUT", "/queues/mail", json.dumps(fields).encode()).status_code)
+
+    assert change(operator, paused=True) == 200
+    assert [change(operator, max_running=5), change(operator, rate_limit=None, paused=False)] == [403, 403]
+    assert change(admin, max_running=5) == 200
+    queue = operator.get("/queues/mail").json_body
+    assert (queue["paused"], queue["max_running"]) == (True, 5)
+
+
 def test_a_key_can_ask_what_it_may_do(api: Api, make_key: MakeKey) -> None:
     key = make_key(Role.OPERATOR)
 
