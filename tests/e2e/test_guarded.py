@@ -65,7 +65,8 @@ def test_a_ticket_opens_one_socket_that_is_told_of_jobs(guarded_stack: RunningSt
 
     with connect(f"{guarded_stack.ws_url}?ticket={ticket}") as client:
         client.send('{"action":"ping"}')
-        assert json.loads(client.recv(timeout=10)) == {"type": "Pong"}
+        while json.loads(client.recv(timeout=10)) != {"type": "Pong"}:
+            pass  # news of other tests' jobs
         submitted = guarded_stack.submit("echo", "told")
         statuses = []
         while "COMPLETED" not in statuses:
