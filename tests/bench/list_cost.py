@@ -29,7 +29,7 @@ ROWS = 10_000_000
 DAYS = 40
 BACKLOG = 100_000  # of the newest jobs, unfinished
 READS = 3
-MOST_PAGES = 30
+MOST_PAGES = 5
 
 
 class Cost(msgspec.Struct, frozen=True, order=True):
