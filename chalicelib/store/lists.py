@@ -117,7 +117,7 @@ class JobLists:
             """
             SELECT stop.id, job.*
               FROM (SELECT (SELECT job.id FROM ("""
-            + candidates
+            + _IDS.get(source, candidates)
             + ") AS job"
             + order
             + """OFFSET %(reach)s - 1 LIMIT 1) AS id) AS stop
@@ -258,4 +258,10 @@ _SOURCES: Mapping[Source, LiteralString] = {
     "job type": "SELECT * FROM jobs WHERE job_type = %(job_type)s AND" + _BETWEEN,
     # jobs_pkey
     "all": "SELECT * FROM jobs WHERE" + _BETWEEN,
+}
+
+# Where ids are to be had for less than their jobs, those of deleted jobs included.
+_IDS: Mapping[Source, LiteralString] = {
+    "tag": """SELECT job_id AS id FROM job_tags
+               WHERE tag = %(tag)s AND job_id < %(before)s AND job_id >= %(after)s"""
 }
