@@ -30,10 +30,12 @@ class Gateway:
         self._call(api_id, stage, "delete_connection", ConnectionId=connection_id)
 
     def _call(self, api_id: str, stage: str, operation: str, **arguments: object) -> None:
-        client = self._client(self._endpoint.format(api_id=api_id, stage=stage))
         try:
+            client = self._client(self._endpoint.format(api_id=api_id, stage=stage))
             getattr(client, operation)(**arguments)
-        except client.exceptions.GoneException as error:
-            raise ConnectionGone(arguments["ConnectionId"]) from error
-        except (BotoCoreError, ClientError) as error:
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "GoneException":
+                raise ConnectionGone(arguments["ConnectionId"]) from error
+            raise GatewayUnavailable(str(error)) from error
+        except BotoCoreError as error:
             raise GatewayUnavailable(str(error)) from error

@@ -70,7 +70,12 @@ def run(plan: Plan) -> Report:
     keeps = rng.random() < 0.5
     plan.say(f"seed {plan.seed}, {plan.pace.name}; valkey {'keeps' if keeps else 'loses'} its data at a restart")
     with servers.running(keeps=keeps) as (both, home):
-        addresses = {"DATABASE_URL": both.database_url, "REDIS_URL": both.redis_url}
+        addresses = {
+            "DATABASE_URL": both.database_url,
+            "REDIS_URL": both.redis_url,
+            "API_AUTH": "off",  # its watchers have no keys
+            "STAGE": "local",
+        }
         _migrate(both)
         crew = Crew(
             rng=rng, pace=plan.pace, environment=addresses, home=home, deaths=plan.deaths, sabotage=plan.sabotage
