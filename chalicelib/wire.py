@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
@@ -31,6 +32,8 @@ from chalicelib.errors import (
     Unauthenticated,
 )
 from chalicelib.events import ClientMessage
+
+logger = logging.getLogger(__name__)
 
 BASE = "/api"  # where the API stands, on every front door
 REQUEST_ID = "X-Request-Id"  # on every answer of a view of ours
@@ -166,9 +169,14 @@ class Api(Chalice):
 
     def __call__(self, event: Any, context: Any) -> Any:
         answer = super().__call__(event, context)
-        if REQUEST_ID not in answer.get("headers", {}):
-            return translated(answer, request_id_of(event.get("requestContext", {})))
-        return answer
+        if REQUEST_ID in answer.get("headers", {}):
+            return answer
+        context_of_call = event.get("requestContext", {})
+        request_id = request_id_of(context_of_call)
+        # No view of ours was asked, which leaves a line for each request.
+        about = {"path": context_of_call.get("resourcePath"), "status": answer["statusCode"], "request_id": request_id}
+        logger.info("refused", extra=about)
+        return translated(answer, request_id)
 
 
 def _problem(

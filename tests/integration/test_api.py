@@ -177,6 +177,14 @@ def test_chalices_own_refusals_are_problem_documents_too(client: Client, api: Ap
     assert problem(client.http.delete("/jobs"))["code"] == "method_not_allowed"
 
 
+def test_chalices_own_refusals_leave_a_line_too(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+
+    api.post("/jobs", b"x", **{"Content-Type": "text/plain"})
+
+    assert [(vars(record)["status"], vars(record)["path"]) for record in caplog.records] == [(415, "/jobs")]
+
+
 def test_an_unexpected_fault_is_a_problem_without_details(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
