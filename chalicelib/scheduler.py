@@ -85,7 +85,7 @@ class Scheduler:
         """Submit again what a job was submitted with, but its time. Raises JobNotFound or StoreUnavailable."""
         new_id = uuid7()
         job = self._store.copy(job_id, new_id, _naming(deed, [new_id]))
-        self._enqueue([job])
+        self.enqueue([job])
         return job
 
     def cancel(self, job_id: UUID, deed: Deed | None = None) -> Job:
@@ -113,7 +113,7 @@ class Scheduler:
         """As ``cancel_all``."""
         revived = self._store.revive(ids, deed, only)
         if revived:
-            self._enqueue(revived)
+            self.enqueue(revived)
         return revived
 
     def get(self, job_id: UUID) -> Job:
@@ -128,7 +128,7 @@ class Scheduler:
         """None where ``once`` was used before."""
         inserted = self._store.insert(jobs, _naming(deed, [job.id for job in jobs]), once)
         if inserted:
-            self._enqueue(inserted)
+            self.enqueue(inserted)
         return inserted
 
     def _submitted_before(self, once: Once) -> list[UUID]:
@@ -142,8 +142,13 @@ class Scheduler:
         return new_job(self._registry, submission)
 
     def enqueue(self, jobs: Sequence[Job]) -> None:
-        """What somebody else has persisted."""
-        self._enqueue(jobs)
+        """What is persisted, by us or by somebody else."""
+        batch = self._announcer.batch()
+        self._queues.sync(jobs, batch)
+        self._workers.count(batch)
+        *_, living = self._tell(batch, jobs) or [UNKNOWN]
+        if living == 0:
+            self._wake()
 
     def remind(self, jobs: Sequence[Job]) -> None:
         """As ``enqueue``, where a worker runs beside: no function is woken."""
@@ -157,14 +162,6 @@ class Scheduler:
         if job.status is not JobStatus.RUNNING:
             raise IllegalMove(job_id, "cancel", job.status)
         return job
-
-    def _enqueue(self, jobs: Sequence[Job]) -> None:
-        batch = self._announcer.batch()
-        self._queues.sync(jobs, batch)
-        self._workers.count(batch)
-        *_, living = self._tell(batch, jobs) or [UNKNOWN]
-        if living == 0:
-            self._wake()
 
     def _tell(self, batch: Batch, jobs: Sequence[Job]) -> list[Any]:
         """The batch's answers; none when Redis is away."""
