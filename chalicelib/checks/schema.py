@@ -39,7 +39,7 @@ class Schema:
         missing = self._inspection.missing_partitions(self._limits.days_ahead)
         near = {*self._inspection.missing_partitions(1)}
         severity = Severity.ERROR if near else Severity.WARNING
-        what = "partitions of the jobs table are missing"
+        what = "partitions are missing"
         advice = "make them; then see why maintenance does not: it tries every hour"
         return [counted("partitions_missing", severity, _tally(missing), what, advice, self._make)]
 

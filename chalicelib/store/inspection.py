@@ -17,6 +17,7 @@ from chalicelib.errors import StoreUnavailable
 from chalicelib.jobs import JobStatus
 from chalicelib.store.database import Database, Row
 from chalicelib.store.migrations import DIRECTORY
+from chalicelib.store.partitions import FILLFACTORS
 from chalicelib.store.rows import bounded
 
 PAGE = 1_000
@@ -146,19 +147,20 @@ class StoreInspection:
         return [name for (name,) in rows if name not in known]
 
     def missing_partitions(self, days: int) -> list[str]:
-        """Of today (0) and the next ``days`` days, and the one for all other days; soonest first."""
+        """Of every table that has them: today's (0), the next ``days`` days', and the one for all other days; soonest first."""
         rows = self._ask(
             """
             SELECT name
-              FROM (SELECT n, 'jobs_' || to_char(now() AT TIME ZONE 'UTC' + make_interval(days => n), 'YYYYMMDD') AS name
-                      FROM generate_series(0, %(days)s) AS n
+              FROM (SELECT parent, n,
+                           parent || to_char(now() AT TIME ZONE 'UTC' + make_interval(days => n), '_YYYYMMDD') AS name
+                      FROM unnest(%(tables)s::text[]) AS parent, generate_series(0, %(days)s) AS n
                      UNION ALL
-                    SELECT -1, 'jobs_default') AS wanted
+                    SELECT parent, -1, parent || '_default' FROM unnest(%(tables)s::text[]) AS parent) AS wanted
              WHERE NOT EXISTS (SELECT FROM pg_inherits
-                                WHERE inhparent = 'jobs'::regclass AND inhrelid = to_regclass(name))
-             ORDER BY n
+                                WHERE inhparent = parent::regclass AND inhrelid = to_regclass(name))
+             ORDER BY n, name
             """,
-            {"days": days},
+            {"days": days, "tables": [*FILLFACTORS]},
         )
         return [name for (name,) in rows]
 

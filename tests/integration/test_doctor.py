@@ -115,6 +115,19 @@ def test_all_is_well_where_jobs_wait_run_and_are_finished(
     assert {finding.check for finding in report.findings} == ALL_CHECKS
 
 
+def test_partitions_of_every_table_are_looked_for(
+    world: World, examine: Examine, conn: psycopg.Connection[Any]
+) -> None:
+    name = f"job_logs_{datetime.now(UTC) + timedelta(days=3):%Y%m%d}"
+    conn.execute(f"DROP TABLE {name}".encode())
+
+    report = examine()
+
+    PartitionStore(world.store._database).ensure()
+    assert name in str([finding for finding in report.findings if finding.check == "partitions_missing"])
+    assert "partitions_missing" in wrong(report)
+
+
 ALL_CHECKS = {
     *("postgres", "redis", "schema_version", "schema_ahead", "partitions_missing", "jobs_in_default_partition"),
     *("partitions_full", "epoch", "rows_without_reminders", "reminders_in_wrong_set", "reminders_at_wrong_time"),
