@@ -10,7 +10,6 @@ from uuid import UUID
 
 import msgspec
 from chalice.app import Response, WebsocketEvent
-from msgspec import UNSET
 
 from chalicelib import answers, logs, openapi, pages, reference, reports, resources, views, wire
 from chalicelib.bulk import Progress
@@ -222,8 +221,8 @@ def show_queue(call: Call, name: Name) -> Reply[reports.QueueView]:
 
 @routes.add("PUT /queues/{name}", OPERATOR)
 def change_queue(call: Call, name: Name, body: QueueChange) -> Reply[reports.QueueView]:
-    """Pause a queue, or let it go on. Its limits are for admins to set; what is left out stays as it is."""
-    if body.max_running is not UNSET or body.rate_limit is not UNSET:
+    """Pause a queue, or let it go on. All else is for admins to set; what is left out stays as it is."""
+    if body.given().keys() - {"paused"}:
         call.caller.require(ADMIN)
     resources.flow().change(name, body, call.deed(change=msgspec.to_builtins(body)))
     return Reply(resources.queue_overview().get(name))

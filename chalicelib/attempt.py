@@ -65,6 +65,10 @@ class Attempt:
         return self.job.attempt
 
     @property
+    def scheduled_for(self) -> datetime | None:
+        return self.job.scheduled_for
+
+    @property
     def deadline(self) -> datetime:
         """When the handler is stopped."""
         ran = time.monotonic() - self.began_at if self.began_at else 0.0

@@ -49,5 +49,8 @@ JOB: Mapping[str, object] = {
     "tags": [],
     "timeout_seconds": 30.0,
     "cancel_requested_at": None,
+    "concurrency_key": None,
+    "schedule": None,
+    "scheduled_for": None,
     "errors": [],
 }

@@ -43,7 +43,7 @@ class Flow:
         Raises InvalidInput for a name that no queue can have. If we die between the two, or Redis is away, ``restore`` tells it
         within seconds.
         """
-        settings = self._store.put(_checked_name(name), change, deed)
+        settings = self._store.change(_checked_name(name), change, deed)
         batch = self._redis_link.batch()
         self._throttle.put(settings, batch)
         try:

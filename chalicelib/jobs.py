@@ -65,6 +65,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     delay: timedelta = timedelta(0)
     tags: list[str] = []
     backoff: Backoff | None = None  # None: the job type's own
+    concurrency_key: str | None = None
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -92,6 +93,9 @@ class Job(msgspec.Struct, frozen=True):
     progress: msgspec.Raw | None
     error: str | None
     cancel_requested_at: datetime | None
+    concurrency_key: str | None  # whose job it is
+    schedule: str | None  # which submitted it, for the time ``scheduled_for``
+    scheduled_for: datetime | None
     payload: msgspec.Raw | None
     result: msgspec.Raw | None
     errors: msgspec.Raw | None
@@ -120,6 +124,8 @@ class ClaimedJob(msgspec.Struct, frozen=True):
     backoff: bytes | None
     payload: bytes
     waited: float  # seconds from run_at to the claim
+    concurrency_key: str | None = None
+    scheduled_for: datetime | None = None
 
     @property
     def id(self) -> UUID:

@@ -3,33 +3,89 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
-MaxRunning = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
-RateLimit = Annotated[float, msgspec.Meta(gt=0, le=1e6)]  # jobs started a second
+LONGEST_PERIOD = 31 * 24 * 3600
+
+MaxRunning = Annotated[int, Meta(ge=0, le=100_000)]
+JobsAPeriod = Annotated[float, Meta(gt=0, le=1e6)]
+Weight = Annotated[float, Meta(ge=0.001, le=1_000)]
+Priority = Annotated[int, Meta(ge=-100, le=100)]
+MaxAttempts = Annotated[int, Meta(ge=1, le=100)]
+TimeoutSeconds = Annotated[float, Meta(gt=0, le=24 * 3600)]
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So many jobs may start in a period. burst: so many at once after a pause; None: those of one second, at least one."""
+
+    jobs: JobsAPeriod
+    per_seconds: Annotated[float, Meta(ge=0.001, le=LONGEST_PERIOD)] = 1.0
+    burst: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+
+    @property
+    def interval_ms(self) -> float:
+        """From one start to the next."""
+        return self.per_seconds / self.jobs * 1000
+
+    @property
+    def at_once(self) -> int:
+        """How many may start together after a pause."""
+        return self.burst or max(1, int(self.jobs / self.per_seconds))
+
+
+RateLimit = JobsAPeriod | Rate  # a number: jobs a second
 
 
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """None: no limit. version: one more with every change, 0 where nobody has set anything."""
+    """None: no limit, no default. version: one more with every change, 0 where nobody has set anything."""
 
     name: str
     paused: bool = False
     max_running: int | None = None
-    rate_limit: float | None = None
+    rate_limit: Rate | None = None
+    max_running_per_key: int | None = None
+    rate_limit_per_key: Rate | None = None
+    weight: float = 1.0
+    default_priority: int | None = None
+    default_max_attempts: int | None = None
+    default_timeout_seconds: float | None = None
     version: int = 0
     updated_at: datetime | None = None
 
     @property
     def holds_back(self) -> bool:
         """Whether jobs that are due may wait although there are workers."""
-        return self.paused or self.max_running is not None or self.rate_limit is not None
+        limits = (self.max_running, self.rate_limit, self.max_running_per_key, self.rate_limit_per_key)
+        return self.paused or any(limit is not None for limit in limits)
 
 
 class QueueChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a client wants to be different. None: no limit from now on. Left out: as it was."""
+    """What a client wants to be different. None: no limit or default from now on. Left out: as it was.
 
-    paused: bool | msgspec.UnsetType = msgspec.UNSET
-    max_running: MaxRunning | msgspec.UnsetType | None = msgspec.UNSET
-    rate_limit: RateLimit | msgspec.UnsetType | None = msgspec.UNSET
+    weight: the queue's share of the workers' turns where several have jobs. Defaults are for submits that do not say otherwise.
+    """
+
+    paused: bool | UnsetType = UNSET
+    max_running: MaxRunning | UnsetType | None = UNSET
+    rate_limit: RateLimit | UnsetType | None = UNSET
+    max_running_per_key: MaxRunning | UnsetType | None = UNSET
+    rate_limit_per_key: RateLimit | UnsetType | None = UNSET
+    weight: Weight | UnsetType = UNSET
+    default_priority: Priority | UnsetType | None = UNSET
+    default_max_attempts: MaxAttempts | UnsetType | None = UNSET
+    default_timeout_seconds: TimeoutSeconds | UnsetType | None = UNSET
+
+    def given(self) -> dict[str, Any]:
+        """What it says, by name."""
+        said = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: _as_rate(value, name) for name, value in said.items() if value is not UNSET}
+
+    def applied_to(self, settings: QueueSettings) -> QueueSettings:
+        return msgspec.structs.replace(settings, **self.given())
+
+
+def _as_rate(value: Any, name: str) -> Any:
+    return Rate(jobs=value) if name.startswith("rate_limit") and isinstance(value, (int, float)) else value

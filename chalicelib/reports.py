@@ -11,7 +11,7 @@ import msgspec
 
 from chalicelib.figures import MinuteStats, QueueStats, Stats
 from chalicelib.joblog import LogLine
-from chalicelib.queue_settings import QueueSettings
+from chalicelib.queue_settings import QueueSettings, Rate
 from chalicelib.views import Time, rfc3339
 from chalicelib.workers import WorkerReport
 
@@ -35,12 +35,18 @@ class LogsView(msgspec.Struct, frozen=True):
 
 
 class QueueView(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue: what is set of it, and what waits in it. rate_limit: jobs a second; oldest_age_seconds: of what is due."""
+    """A queue: what is set of it, and what waits in it. oldest_age_seconds: of what is due."""
 
     name: str
     paused: bool
     max_running: int | None
-    rate_limit: float | None
+    rate_limit: Rate | None
+    max_running_per_key: int | None
+    rate_limit_per_key: Rate | None
+    weight: float
+    default_priority: int | None
+    default_max_attempts: int | None
+    default_timeout_seconds: float | None
     depth: dict[str, int]
     oldest_age_seconds: float | None
     in_per_minute: float
@@ -100,6 +106,12 @@ def queue_view(settings: QueueSettings, stats: QueueStats) -> QueueView:
         paused=settings.paused,
         max_running=settings.max_running,
         rate_limit=settings.rate_limit,
+        max_running_per_key=settings.max_running_per_key,
+        rate_limit_per_key=settings.rate_limit_per_key,
+        weight=settings.weight,
+        default_priority=settings.default_priority,
+        default_max_attempts=settings.default_max_attempts,
+        default_timeout_seconds=settings.default_timeout_seconds,
         depth=stats.depth,
         oldest_age_seconds=stats.oldest_age_seconds,
         in_per_minute=stats.in_per_minute,

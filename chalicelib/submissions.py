@@ -25,11 +25,15 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[A-Z
 Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 
 
+ConcurrencyKey = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 RunAt = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^[2-8][0-9]{3}-"})]
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a client asks for. None: the job type's own default. run_at wins over delay_seconds."""
+    """What a client asks for. None: the job type's own default. run_at wins over delay_seconds.
+
+    concurrency_key: whose job it is, a customer's say. Jobs of different keys take turns, and a queue may limit each key.
+    """
 
     job_type: Name
     payload: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
@@ -41,6 +45,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_RUN)] | None = None
     tags: Annotated[list[Tag], msgspec.Meta(max_length=50)] = []
     backoff: Backoff | None = None
+    concurrency_key: ConcurrencyKey | None = None
 
 
 def new_jobs(registry: Registry, submissions: Sequence[msgspec.Raw]) -> list[NewJob]:
@@ -77,6 +82,7 @@ def new_job(registry: Registry, submission: Submission) -> NewJob:
         timeout_seconds=submission.timeout_seconds or job_type.timeout.total_seconds(),
         tags=submission.tags,
         backoff=submission.backoff,
+        concurrency_key=submission.concurrency_key,
     )
 
 

@@ -49,7 +49,7 @@ def _fields(settings: QueueSettings) -> list[str]:
     if settings.max_running is not None:
         fields += ["max_running", str(settings.max_running)]
     if settings.rate_limit is not None:
-        fields += ["rate", repr(settings.rate_limit)]
+        fields += ["rate", repr(settings.rate_limit.jobs / settings.rate_limit.per_seconds)]
     return fields
 
 

@@ -73,6 +73,9 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: list[str]
     timeout_seconds: float
     cancel_requested_at: Time | None
+    concurrency_key: str | None
+    schedule: str | None
+    scheduled_for: Time | None
     errors: Errors | msgspec.UnsetType = msgspec.UNSET
     omitted: list[str] = []
 
@@ -153,6 +156,9 @@ def _view(
         tags=job.tags,
         timeout_seconds=job.timeout_seconds,
         cancel_requested_at=maybe(job.cancel_requested_at),
+        concurrency_key=job.concurrency_key,
+        schedule=job.schedule,
+        scheduled_for=maybe(job.scheduled_for),
         errors=errors,
         omitted=omitted,
     )

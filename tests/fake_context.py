@@ -29,6 +29,7 @@ class FakeContext:
     time_left: timedelta = timedelta(minutes=1)
     job_id: UUID = field(default_factory=uuid4)
     attempt: int = 1
+    scheduled_for: datetime | None = None
     reports: list[tuple[float, str]] = field(default_factory=list)
     lost: BaseException | None = None
 

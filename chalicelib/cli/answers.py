@@ -45,6 +45,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str] = []
     timeout_seconds: float | None = None
     cancel_requested_at: datetime | None = None
+    concurrency_key: str | None = None
+    schedule: str | None = None
+    scheduled_for: datetime | None = None
     errors: list[Failure] | None = None
 
     @property
@@ -83,11 +86,17 @@ class JobType(msgspec.Struct, frozen=True):
     schema: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+class Rate(msgspec.Struct, frozen=True):
+    jobs: float
+    per_seconds: float = 1.0
+    burst: int | None = None
+
+
 class Queue(msgspec.Struct, frozen=True):
     name: str
     paused: bool = False
     max_running: int | None = None
-    rate_limit: float | None = None  # starts a second
+    rate_limit: Rate | None = None
     depth: dict[str, int] = {}
     oldest_age_seconds: float | None = None
     in_per_minute: float | None = None

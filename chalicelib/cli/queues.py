@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from chalicelib.cli.answers import Queue
+from chalicelib.cli.answers import Queue, Rate
 from chalicelib.cli.api import path
 from chalicelib.cli.moments import length
 from chalicelib.cli.options import Name
@@ -103,5 +103,10 @@ def _row(queue: Queue) -> list[Cell]:
 
 def _limits(queue: Queue) -> str:
     running = "" if queue.max_running is None else f"{queue.max_running:,} at once"
-    rate = "" if queue.rate_limit is None else f"{queue.rate_limit:g}/s"
+    rate = "" if queue.rate_limit is None else _rate(queue.rate_limit)
     return ", ".join(filter(None, (running, rate)))
+
+
+def _rate(rate: Rate) -> str:
+    """5/s, or 100 in 60 s."""
+    return f"{rate.jobs:g}/s" if rate.per_seconds == 1 else f"{rate.jobs:g} in {rate.per_seconds:g} s"

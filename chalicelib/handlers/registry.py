@@ -29,6 +29,10 @@ class JobContext(Protocol):
     @property
     def attempt(self) -> int: ...
     @property
+    def scheduled_for(self) -> datetime | None:
+        """For which of its schedule's times the job runs: not always now. None: no schedule submitted it."""
+
+    @property
     def deadline(self) -> datetime: ...
     @property
     def settings(self) -> Settings: ...

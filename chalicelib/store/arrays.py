@@ -57,8 +57,8 @@ def floats(values: Sequence[float]) -> Floats:
     return Floats(_header(Floats, len(values)) + _numbers("d", 8, values))
 
 
-def texts(values: Sequence[str]) -> Texts:
-    return Texts(_header(Texts, len(values)) + _sized([value.encode() for value in values]))
+def texts(values: Sequence[str | None]) -> Texts:
+    return Texts(_header(Texts, len(values)) + _sized([None if value is None else value.encode() for value in values]))
 
 
 def jsons(values: Sequence[bytes | None]) -> Jsons:

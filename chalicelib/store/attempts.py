@@ -82,7 +82,8 @@ class AttemptStore:
                     OR status = 'RUNNING' AND lease_expires_at <= now() AND crashes + 1 < %(max_crashes)s)
                AND timeout_seconds <= %(fits)s AND cancel_requested_at IS NULL
             RETURNING uuid_send(job.id), job.attempt, job.job_type, job.queue, job.priority, job.failures, job.max_attempts,
-                      job.crashes, job.timeout_seconds, job.backoff, job.payload, date_part('epoch', now() - job.run_at)
+                      job.crashes, job.timeout_seconds, job.backoff, job.payload, date_part('epoch', now() - job.run_at),
+                      job.concurrency_key, job.scheduled_for
             """,
             {
                 **bounded_raw(ids),

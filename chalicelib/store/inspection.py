@@ -136,7 +136,10 @@ class StoreInspection:
     def held_back(self) -> dict[str, bool]:
         """Queues whose due jobs may wait although somebody works: whether they are paused, or have a limit."""
         rows = self._ask(
-            "SELECT name, paused FROM queues WHERE paused OR max_running IS NOT NULL OR rate_limit IS NOT NULL"
+            """
+            SELECT name, paused FROM queues
+             WHERE paused OR coalesce(max_running, rate_limit, max_running_per_key, key_rate_limit) IS NOT NULL
+            """
         )
         return {name: bool(paused) for name, paused in rows}
 

@@ -68,12 +68,16 @@ class JobStore:
             audited(
                 """
                 INSERT INTO jobs AS job
-                       (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff)
+                       (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff,
+                        concurrency_key)
                 SELECT new.id, new.job_type, new.queue, 'QUEUED', new.priority, new.max_attempts, new.timeout_seconds,
-                       coalesce(new.run_at, now() + make_interval(secs => new.delay)), new.tags::text[], new.payload, new.backoff
+                       coalesce(new.run_at, now() + make_interval(secs => new.delay)), new.tags::text[], new.payload, new.backoff,
+                       new.concurrency_key
                   FROM unnest(%(ids)b, %(types)b, %(queues)b, %(priorities)b, %(max_attempts)b, %(timeouts)b,
-                              %(run_ats)b::timestamptz[], %(delays)b, %(tags)b, %(payloads)b, %(backoffs)b)
-                    AS new (id, job_type, queue, priority, max_attempts, timeout_seconds, run_at, delay, tags, payload, backoff)
+                              %(run_ats)b::timestamptz[], %(delays)b, %(tags)b, %(payloads)b, %(backoffs)b,
+                              %(concurrency_keys)b)
+                    AS new (id, job_type, queue, priority, max_attempts, timeout_seconds, run_at, delay, tags, payload, backoff,
+                            concurrency_key)
                  WHERE %(key)s::text IS NULL OR EXISTS (SELECT FROM taken)
                 RETURNING job.id, job.created_at, job.run_at, job.run_at > now()
                 """,
@@ -106,10 +110,11 @@ class JobStore:
             audited(
                 """
                 INSERT INTO jobs AS job
-                       (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, payload, backoff)
+                       (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, payload, backoff,
+                        concurrency_key)
                 VALUES (%(id)b, %(job_type)b, %(queue)b, 'QUEUED', %(priority)b, %(max_attempts)b, %(timeout_seconds)b,
                         coalesce(%(run_at)b::timestamptz, now() + make_interval(secs => %(delay)b)),
-                        %(payload)s::json, nullif(%(backoff)s, 'null')::json)
+                        %(payload)s::json, nullif(%(backoff)s, 'null')::json, %(concurrency_key)s)
                 RETURNING job.id, job.created_at, job.run_at, job.run_at > now()
                 """
             ),
@@ -134,9 +139,10 @@ class JobStore:
             audited(
                 """
                 INSERT INTO jobs AS job
-                       (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff)
+                       (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff,
+                        concurrency_key, schedule, scheduled_for)
                 SELECT %(new_id)s, old.job_type, old.queue, 'QUEUED', old.priority, old.max_attempts, old.timeout_seconds,
-                       now(), old.tags, old.payload, old.backoff
+                       now(), old.tags, old.payload, old.backoff, old.concurrency_key, old.schedule, old.scheduled_for
                   FROM jobs AS old
                  WHERE old.id = %(id)s
                 RETURNING """

@@ -26,6 +26,7 @@ def many(jobs: Sequence[NewJob]) -> dict[str, object]:
         "tags": texts([_array_literal(job.tags) for job in jobs]),
         "payloads": jsons([bytes(job.payload) for job in jobs]),
         "backoffs": jsons([_backoff(job) for job in jobs]),
+        "concurrency_keys": texts([job.concurrency_key for job in jobs]),
         "each_tag": texts([tag for tag, _ in tags]),
         "tagged_ids": uuids([job_id for _, job_id in tags]),
     }
@@ -44,6 +45,7 @@ def one(job: NewJob) -> dict[str, object]:
         "delay": job.delay.total_seconds(),
         "payload": bytes(job.payload).decode(),
         "backoff": (_backoff(job) or b"null").decode(),
+        "concurrency_key": job.concurrency_key,
     }
 
 
@@ -71,6 +73,9 @@ def inserted(new: NewJob, created_at: datetime, run_at: datetime, waits: bool) -
         progress=None,
         error=None,
         cancel_requested_at=None,
+        concurrency_key=new.concurrency_key,
+        schedule=None,
+        scheduled_for=None,
         payload=new.payload,
         result=None,
         errors=_NO_ERRORS,

@@ -16,7 +16,8 @@ from chalicelib.store.database import Row
 JOB: LiteralString = """
     job.id, job.job_type, job.queue, job.status, job.priority, job.attempt, job.max_attempts, job.failures, job.crashes,
     job.version, job.timeout_seconds, job.run_at, job.run_at > now(), job.created_at, job.started_at, job.finished_at,
-    job.lease_expires_at, job.worker_id, job.tags, job.progress, job.error, job.cancel_requested_at
+    job.lease_expires_at, job.worker_id, job.tags, job.progress, job.error, job.cancel_requested_at,
+    job.concurrency_key, job.schedule, job.scheduled_for
 """
 
 # Those three as they are.

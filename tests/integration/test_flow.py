@@ -14,7 +14,7 @@ import pytest
 from chalicelib.flow import Flow
 from chalicelib.handlers.registry import JobContext, job
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus
-from chalicelib.queue_settings import QueueChange, QueueSettings
+from chalicelib.queue_settings import QueueChange, QueueSettings, Rate
 from chalicelib.queues import Queues, Taken, member
 from chalicelib.redis_link import Batch, RedisLink, connect
 from chalicelib.store.database import Database
@@ -252,7 +252,7 @@ def test_what_a_change_leaves_out_stays_as_it_was(flow: Flow) -> None:
 
     changed = flow.find("a")
 
-    assert (changed.paused, changed.max_running, changed.rate_limit, changed.version) == (True, None, 2.5, 4)
+    assert (changed.paused, changed.max_running, changed.rate_limit, changed.version) == (True, None, Rate(jobs=2.5), 4)
 
 
 def test_a_limit_that_is_taken_away_holds_nothing_back(world: World, flow: Flow) -> None:

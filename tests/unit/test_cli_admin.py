@@ -13,7 +13,13 @@ import pytest
 from chalicelib import cli, resources
 from tests.command import Jobs, a_job, ago, refuses, says
 
-QUEUE = {"name": "mail", "paused": True, "max_running": 5, "rate_limit": 2.5, "depth": {"QUEUED": 1234, "RUNNING": 2}}
+QUEUE = {
+    "name": "mail",
+    "paused": True,
+    "max_running": 5,
+    "rate_limit": {"jobs": 2.5},
+    "depth": {"QUEUED": 1234, "RUNNING": 2},
+}
 SCHEDULE = {
     "name": "nightly",
     "cron": "0 3 * * *",

@@ -44,6 +44,9 @@ def a_row(**fields: Any) -> Job:
             "progress": None,
             "error": None,
             "cancel_requested_at": None,
+            "concurrency_key": None,
+            "schedule": None,
+            "scheduled_for": None,
             "payload": msgspec.Raw(b"{}"),
             "result": None,
             "errors": msgspec.Raw(b"[]"),
@@ -110,6 +113,6 @@ def test_the_wires_job_has_the_ancestors_names_and_ours_and_nothing_else() -> No
     assert list(shown) == [
         *("id", "job_type", "payload", "status", "result", "created_at", "started_at", "finished_at", "worker_id"),
         *("queue", "priority", "run_at", "attempt", "max_attempts", "version", "error", "progress", "tags"),
-        *("timeout_seconds", "cancel_requested_at", "errors"),
+        *("timeout_seconds", "cancel_requested_at", "concurrency_key", "schedule", "scheduled_for", "errors"),
     ]
     assert shown["created_at"] == "2026-11-23T09:30:00.250Z"
