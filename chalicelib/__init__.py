@@ -8,6 +8,7 @@ Rules, pure:
     schedules      a schedule, and for which times it runs
     queue_settings what operators set of a queue
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
+    members        what stands for a job in Redis
     histograms     durations in buckets, and percentiles of them
     tallies        what a batch of ended attempts adds to the statistics
     callers        who calls, with which role, and what the audit keeps of it
@@ -26,6 +27,7 @@ Adapters, one outside service each:
     store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, keys, audit,
                    partitions and others, and how rows travel
     throttle       Redis: what is set of queues, and how take obeys it
+    turns          Redis: jobs that belong to keys, and whose turn it is
     queues         Redis: when to look at which job
     workers        Redis: who is alive and does what, and the bell
     connections    Redis: who watches what
@@ -60,6 +62,7 @@ Use cases:
     logbook        write down what handlers log
     slots          where handlers run: threads, an event loop
     hand           what a worker holds, and how much more to fetch
+    rota           which queues to look at, and how much to take of each
     fetcher        take and claim
     settler        record outcomes
     leases         renew leases, record progress, show life

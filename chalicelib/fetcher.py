@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from operator import itemgetter
 from uuid import UUID
 
 import msgspec
@@ -12,7 +13,8 @@ import msgspec
 from chalicelib.announcer import Announcer
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.jobs import LEASE, ClaimedJob, Job, RawId
-from chalicelib.queues import Queues
+from chalicelib.members import raw_id_of
+from chalicelib.queues import Look, Queues
 from chalicelib.redis_link import Batch
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.jobs import JobStore
@@ -21,12 +23,16 @@ logger = logging.getLogger(__name__)
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """What one look brought."""
+    """What one look brought. looks: by queue, what came from Redis. was_told: watchers know already."""
 
     jobs: list[ClaimedJob]
-    next_due: timedelta | None  # from now; None: no telling
-    taken: dict[str, list[RawId]] = {}  # ids from Redis by queue: where there were some, there may be more
-    was_told: bool = False  # watchers know already
+    looks: dict[str, Look]
+    was_told: bool = False
+
+    @property
+    def is_stale(self) -> bool:
+        """Something was taken, and none of it could be claimed."""
+        return not self.jobs and any(look.members for look in self.looks.values())
 
 
 class Fetcher:
@@ -42,19 +48,23 @@ class Fetcher:
         self._worker_id = worker_id
         self._in_doubt: list[RawId] = []
 
-    def fetch(self, queues: Sequence[str], limit: int, fits: timedelta) -> Fetched:
-        """Up to ``limit`` jobs, now RUNNING and ours. Raises QueueUnavailable or StoreUnavailable: what was taken is put back
-        at the next call, or comes back when its lease in Redis is over."""
+    def fetch(self, shares: Mapping[str, int], fits: timedelta) -> Fetched:
+        """Jobs, now RUNNING and ours, best first. shares: at most so many of each queue.
+
+        Raises QueueUnavailable or StoreUnavailable: what was taken is put back at the next call, or comes back when its lease in
+        Redis is over.
+        """
         self._give_back_doubtful()
-        taken = self._queues.take(queues, limit, LEASE)
-        ids = [job_id for ids in taken.ids.values() for job_id in ids]
+        taken = self._queues.take(shares, LEASE)
+        ids = _in_order([look.members for look in taken.looks.values()])
         if not ids:
-            return Fetched([], taken.next_due)
+            return Fetched([], taken.looks)
         self._in_doubt = ids
-        jobs = self._attempts.claim(ids, self._worker_id, LEASE, fits)
+        claimed = {job.raw_id: job for job in self._attempts.claim(ids, self._worker_id, LEASE, fits)}
         self._in_doubt = []
         self._announcer.is_watched = taken.is_watched
-        return Fetched(jobs, taken.next_due, taken.ids, bool(jobs) and taken.is_watched and self._tell(jobs))
+        jobs = [claimed[job_id] for job_id in ids if job_id in claimed]
+        return Fetched(jobs, taken.looks, bool(jobs) and taken.is_watched and self._tell(jobs))
 
     def follow_up(self, fetched: Fetched, fits: timedelta) -> list[Job]:
         """Tell watchers, and put Redis right about what Postgres refused. Returns what was refused because it may run longer
@@ -92,24 +102,36 @@ class Fetcher:
 
     def _correct(self, fetched: Fetched, fits: timedelta) -> list[Job]:
         claimed = {job.raw_id for job in fetched.jobs}
-        refused = [_id(raw) for raws in fetched.taken.values() for raw in raws if raw not in claimed]
+        taken = {raw_id_of(entry): queue for queue, look in fetched.looks.items() for entry in look.members}
+        refused = [_id(raw) for raw in taken if raw not in claimed]
         if not refused:
             return []
         buried = self._attempts.bury(refused)
         rows = self._store.standing(refused)
         misfits = [row for row in rows if row.finished_at is None and row.timeout > fits]
         batch = self._announcer.batch()
+        self._forget(
+            fetched.looks, {row.raw_id: row.queue for row in rows} | {raw: taken[raw] for raw in claimed}, batch
+        )
         self._queues.sync([row for row in rows if row not in misfits], batch)
-        self._forget(fetched.taken, {*refused} - {row.id for row in rows}, batch)
         self._announcer.send(batch, buried)
         return misfits
 
-    def _forget(self, taken: dict[str, list[RawId]], gone: set[UUID], batch: Batch) -> None:
-        for queue, raws in taken.items():
-            strays = [job_id for job_id in map(_id, raws) if job_id in gone]
+    def _forget(self, looks: Mapping[str, Look], queues: Mapping[RawId, str], batch: Batch) -> None:
+        """What was taken of a queue that is not its own, or whose row is gone. queues: of the others, each job's own."""
+        for queue, look in looks.items():
+            strays = [entry for entry in look.members if queues.get(raw_id_of(entry)) != queue]
             if strays:
-                logger.warning("reminders of deleted jobs", extra={"queue": queue, "count": len(strays)})
+                logger.warning("reminders of deleted or moved jobs", extra={"queue": queue, "count": len(strays)})
                 self._queues.forget(queue, strays, batch)
+
+
+def _in_order(taken: Sequence[Sequence[bytes]]) -> list[RawId]:
+    """Raw ids of what was taken, each queue's spread evenly over the whole."""
+    if len(taken) == 1:
+        return [raw_id_of(entry) for entry in taken[0]]
+    spread = [(n / len(members), raw_id_of(entry)) for members in taken for n, entry in enumerate(members)]
+    return [raw for _, raw in sorted(spread, key=itemgetter(0))]
 
 
 def _id(raw: RawId) -> UUID:

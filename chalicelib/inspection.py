@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 import redis
 
-from chalicelib.queues import sets_of
+from chalicelib.members import is_keyed, is_member, raw_id_of
+from chalicelib.queues import DELAYED, LEASED, READY, sets_of
 from chalicelib.redis_link import CONNECTIONS, Batch, reaching_redis, text
 from chalicelib.stream import CURSOR, EVENTS, LEADER
 
@@ -17,7 +18,8 @@ PAGE = 1_000
 
 
 class Scores(NamedTuple):
-    """A member's score in each of its queue's sets, in ms since the epoch, or by rank in ``ready``. None: it is not in it."""
+    """A member's score in each of its queue's sets, in ms since the epoch, or by rank in ``ready``, which here stands for the
+    lines of keys too. None: it is not in it."""
 
     ready: float | None
     delayed: float | None
@@ -34,11 +36,7 @@ class Reminder(msgspec.Struct, frozen=True):
     @property
     def job_id(self) -> UUID | None:
         """None: it is not ours to read."""
-        return UUID(bytes=self.member[1:]) if len(self.member) == 1 + 16 else None
-
-    @property
-    def rank(self) -> int:
-        return self.member[0]
+        return UUID(bytes=raw_id_of(self.member)) if is_member(self.member) else None
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -73,16 +71,17 @@ class RedisInspection:
             for key in sets_of(queue):
                 at_once.zmscore(key, members)
             (seconds, micros), *found = at_once.execute()
-        return seconds * 1000 + micros / 1000, [Scores(*each) for each in zip(*found, strict=True)]
+        return seconds * 1000 + micros / 1000, [_scores(*each) for each in zip(*found, strict=True)]
 
     def queues_with_sets(self) -> set[str]:
         """Names of all queues that hold reminders, whoever has told of them."""
         with reaching_redis():
-            return {_queue(text(key)) for key in self._redis.scan_iter(match="{q:*}:*", count=PAGE)}
+            names = {text(key) for key in self._redis.scan_iter(match="{q:*}:*", count=PAGE)}
+        return {_queue(name) for name in names}
 
     def reminders(self, queue: str) -> Iterator[list[Reminder]]:
         """Every entry that stays where it is meanwhile, in pages; some may come twice."""
-        for place, key in enumerate(sets_of(queue)):
+        for key, place in zip(sets_of(queue), PLACES, strict=True):
             cursor: int | None = None
             while cursor != 0:
                 with reaching_redis():
@@ -92,7 +91,9 @@ class RedisInspection:
 
     def remove(self, reminder: Reminder, batch: Batch) -> None:
         """The entry itself, and no other of its job."""
-        batch.commands.zrem(sets_of(reminder.queue)[reminder.place], reminder.member)
+        ready, delayed, leased, lines = sets_of(reminder.queue)
+        sets = lines if is_keyed(reminder.member) else ready, delayed, leased
+        batch.commands.zrem(sets[reminder.place], reminder.member)
 
     def connection_records(self) -> Iterator[dict[str, bytes]]:
         """The registry as it is written, by connection id, in pages."""
@@ -110,6 +111,13 @@ class RedisInspection:
                 return False
             cursor = self._redis.get(CURSOR)
             return bool(self._redis.xrange(EVENTS, min=f"({text(cursor)}" if cursor else "-", count=1))
+
+
+PLACES = (READY, DELAYED, LEASED, READY)  # of a queue's sets
+
+
+def _scores(ready: float | None, delayed: float | None, leased: float | None, line: float | None) -> Scores:
+    return Scores(line if ready is None else ready, delayed, leased)
 
 
 def _queue(key: str) -> str:

@@ -1,53 +1,50 @@
 """Redis: when to look at which job.
 
-Three sorted sets a queue, under one hash tag. A job is in at most one of them, finished jobs are in none:
+A job is in at most one of its queue's sets, all under one hash tag; finished jobs are in none:
 
     ready    score: priority, then time       may be taken now
+    lines    by key (see ``turns``)           the same, of jobs with a concurrency key
     delayed  score: run_at                    not yet
     leased   score: when the lease ends       somebody has it
 
-A member is the job's rank (one byte, 0 for the highest priority) and its id, so that a script can rank a job that comes due
-without asking anyone. All of it can be lost: ``sync`` puts each job where its row says, in any order and any number of times.
+All of it can be lost: ``sync`` puts each job where its row says, in any order and any number of times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
 import msgspec
 import redis
 
-from chalicelib.jobs import Job, JobStatus, RawId
+from chalicelib.jobs import Job, JobStatus
+from chalicelib.members import KEY_BYTES, RANK_STEP, Ranked, is_keyed, member, rank
 from chalicelib.redis_link import CONNECTIONS, WAKE_CHANNEL, Batch, reaching_redis, text
 from chalicelib.throttle import ALLOWANCE, throttle_of
+from chalicelib.turns import CALL_UP, SERVE, turns_of
 
 CHUNK = 1_000  # members a script call: with their scores far below what Lua's unpack takes (8,000)
-
-
 MOST_NAMES = 200  # of queues, before those that are empty are forgotten: every look at the queues looks at all
-FEW = 8  # queues, that are looked at one by one
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What one look at a queue brought. wait: until there may be more, zero: there is; None: nobody can tell.
+
+    weight: the queue's share of the workers' turns.
+    """
+
+    members: list[bytes]
+    wait: timedelta | None
+    weight: float
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What one look brought: job ids (raw) by queue, and when the next job comes due."""
+    """By queue. is_watched: whether somebody was connected at that time."""
 
-    ids: dict[str, list[RawId]]
-    next_due: timedelta | None  # from now: time, a slot or a token may be there; None: nothing is waiting for that
-    is_watched: bool = False  # whether somebody was connected at that time
-
-
-class Ranked(Protocol):
-    """What it takes to find a job in its queue's sets."""
-
-    @property
-    def raw_id(self) -> RawId: ...
-    @property
-    def queue(self) -> str: ...
-    @property
-    def priority(self) -> int: ...
+    looks: dict[str, Look]
+    is_watched: bool = False
 
 
 class Queues:
@@ -77,30 +74,45 @@ class Queues:
             placed.add(job, NOWHERE, None)
         self._put(placed, batch)
 
-    def forget(self, queue: str, ids: Iterable[UUID], batch: Batch) -> None:
-        """For ids whose rows are gone, and with them their rank: every rank is tried."""
-        strays = [bytes([rank]) + job_id.bytes for job_id in ids for rank in range(RANKS)]
-        for key in sets_of(queue):
-            batch.commands.zrem(key, *strays)
+    def forget(self, queue: str, members: Iterable[bytes], batch: Batch) -> None:
+        """For jobs that are not there any more: their rows are gone, or say another queue."""
+        placed = _Places()
+        for entry in members:
+            placed.add_entry(queue, entry, NOWHERE, None)
+        self._put(placed, batch)
 
     def missing(self, jobs: Iterable[Job]) -> list[Job]:
         """Those that are in none of their queue's sets. The queues' names are known again, should they have been lost."""
         by_queue: dict[str, list[Job]] = {}
         for job in jobs:
             by_queue.setdefault(job.queue, []).append(job)
+        return [job for queue, some in by_queue.items() for job in self._missing_in(queue, some)]
+
+    def _missing_in(self, queue: str, jobs: Sequence[Job]) -> list[Job]:
+        """A job in a line is missing too where its key has no turn and is not parked either: nobody would call it."""
+        members: list[Any] = [member(job) for job in jobs]
+        keys: list[Any] = [entry[:KEY_BYTES] for entry in members]
+        _, _, turns, parked = turns_of(queue)
         batch = Batch(self._redis)
-        for queue, some in by_queue.items():
-            members: list[Any] = [member(job) for job in some]
-            batch.commands.sadd(_NAMES, queue)
-            for key in sets_of(queue):
-                batch.commands.zmscore(key, members)
-        answers = iter(batch.send())
-        return [job for some in by_queue.values() for job in _in_none(some, [next(answers) for _ in range(4)][1:])]
+        batch.commands.sadd(_NAMES, queue)
+        for key in sets_of(queue):
+            batch.commands.zmscore(key, members)
+        for key in (turns, parked):
+            batch.commands.zmscore(key, keys)
+        _, ready, delayed, leased, lines, *called = batch.send()
+        lined = [in_line is not None and any(turn) for in_line, turn in zip(lines, _known(called), strict=True)]
+        places = zip(jobs, lined, _known([ready, delayed, leased]), strict=True)
+        return [job for job, is_lined, found in places if not is_lined and not any(found)]
 
     def names(self) -> list[str]:
         """Every queue that ever had a job, but those that ``forget_idle`` forgot."""
         with reaching_redis():
             return sorted(text(name) for name in self._redis.smembers(_NAMES))
+
+    def busy_names(self) -> list[str]:
+        """Those of queues that have jobs, of whatever kind."""
+        names = self.names()
+        return [name for name, is_busy in zip(names, self._are_busy(names), strict=True) if is_busy]
 
     def forget_idle(self, most: int = MOST_NAMES) -> int:
         """Where there are more names than ``most``, forget those whose queues are empty. Returns how many.
@@ -130,35 +142,27 @@ class Queues:
             batch.commands.exists(*sets_of(name))
         return [count > 0 for count in batch.send()]
 
-    def take(self, queues: Sequence[str], limit: int, lease: timedelta) -> Taken:
-        """Up to ``limit`` job ids that may be claimed now, hidden from other workers for ``lease``. What is set of a queue holds:
-        none of a paused one, no more than its slots and its rate allow."""
-        found: dict[str, list[RawId]] = {}
-        waits: list[int] = []
-        watchers = 0
-        for queue in self._worth_a_look(queues):
-            batch = Batch(self._redis)
-            batch.commands.eval(_TAKE, 5, *sets_of(queue), *throttle_of(queue), limit, _ms(lease))
-            batch.commands.hlen(CONNECTIONS)
-            (wait, *members), watchers = batch.send()
-            if members:
-                found[queue] = [member[1:] for member in members]
-                limit -= len(members)
-            if wait >= 0:
-                waits.append(wait)
-            if limit == 0:
-                break
-        return Taken(found, timedelta(milliseconds=min(waits)) if waits else None, watchers > 0)
+    def take(self, shares: Mapping[str, int], lease: timedelta) -> Taken:
+        """Job ids that may be claimed now, hidden from other workers for ``lease``. shares: most of each queue, at most 2,000.
 
-    def _worth_a_look(self, queues: Sequence[str]) -> Sequence[str]:
-        """Where there are many, most are empty: one round trip tells which are not."""
-        if len(queues) <= FEW:
-            return queues
-        return [name for name, is_busy in zip(queues, self._are_busy(queues), strict=True) if is_busy]
+        What is set of a queue holds: none of a paused one, no more than its slots and rates and those of its keys allow.
+        """
+        batch = Batch(self._redis)
+        for queue, most in shares.items():
+            keys = *sets_of(queue), *turns_of(queue)[1:], *throttle_of(queue)
+            batch.commands.eval(_TAKE, len(keys), *keys, most, _ms(lease))
+        batch.commands.hlen(CONNECTIONS)
+        *answers, watchers = batch.send()
+        return Taken({queue: _look(*answer) for queue, answer in zip(shares, answers, strict=True)}, watchers > 0)
 
     def _put(self, placed: _Places, batch: Batch) -> None:
-        for queue, arguments in placed.calls():
-            batch.commands.eval(_SYNC, 3, *sets_of(queue), WAKE_CHANNEL, queue, *arguments)
+        for queue, arguments in placed.plain.calls():
+            batch.commands.eval(_SYNC, 4, *sets_of(queue)[:3], throttle_of(queue)[0], WAKE_CHANNEL, queue, *arguments)
+        for queue, arguments in placed.keyed.calls():
+            _, delayed, leased, lines = sets_of(queue)
+            keys = lines, delayed, leased, *turns_of(queue)[1:], throttle_of(queue)[0]
+            batch.commands.eval(_SYNC_KEYED, len(keys), *keys, WAKE_CHANNEL, queue, *arguments)
+        for queue in placed.queues():
             batch.commands.sadd(_NAMES, queue)  # after its jobs, see forget_idle
 
 
@@ -166,31 +170,53 @@ READY, DELAYED, LEASED, NOWHERE = range(4)
 
 
 class _Places:
-    """Jobs by queue and by the set they belong to."""
+    """Jobs by queue and by the set they belong to, those with keys apart."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, tuple[list[Any], list[Any], list[Any], list[Any]]] = {}
+        self.plain = _Calls()
+        self.keyed = _Calls()
 
     def add(self, job: Ranked, place: int, score: int | None) -> None:
-        sets = self._queues.get(job.queue)
+        self.add_entry(job.queue, member(job), place, score)
+
+    def add_entry(self, queue: str, entry: bytes, place: int, score: int | None) -> None:
+        calls = self.keyed if is_keyed(entry) else self.plain
+        calls.add(queue, entry, place, score)
+
+    def queues(self) -> set[str]:
+        return {*self.plain.queues, *self.keyed.queues}
+
+
+class _Calls:
+    """Arguments for one of the sync scripts."""
+
+    def __init__(self) -> None:
+        self.queues: dict[str, tuple[list[Any], list[Any], list[Any], list[Any]]] = {}
+
+    def add(self, queue: str, entry: bytes, place: int, score: int | None) -> None:
+        sets = self.queues.get(queue)
         if sets is None:
-            sets = self._queues[job.queue] = ([], [], [], [])
+            sets = self.queues[queue] = ([], [], [], [])
         if score is not None:
             sets[place].append(score)
-        sets[place].append(member(job))
+        sets[place].append(entry)
 
     def calls(self) -> Iterator[tuple[str, list[Any]]]:
-        """The sync script's arguments, for each queue as many calls as it takes."""
-        for queue, sets in self._queues.items():
+        """For each queue as many calls as it takes."""
+        for queue, sets in self.queues.items():
             for place, parts in enumerate(sets):
                 size = CHUNK if place == NOWHERE else 2 * CHUNK
                 for start in range(0, len(parts), size):
                     yield queue, [place + 1, *parts[start : start + size]]
 
 
-def _in_none(jobs: Sequence[Job], scores: Sequence[Sequence[float | None]]) -> list[Job]:
-    """scores: of each job, for each set."""
-    return [job for job, found in zip(jobs, zip(*scores, strict=True), strict=True) if found == (None, None, None)]
+def _known(scores: Sequence[Sequence[float | None]]) -> list[list[bool]]:
+    """scores: of each set, for each member. Returns the reverse: for each member whether each set has it."""
+    return [[score is not None for score in found] for found in zip(*scores, strict=True)]
+
+
+def _look(wait: int, weight: bytes, *members: bytes) -> Look:
+    return Look([*members], None if wait < 0 else timedelta(milliseconds=wait), float(weight))
 
 
 def _place(job: Job) -> tuple[int, int | None]:
@@ -198,20 +224,16 @@ def _place(job: Job) -> tuple[int, int | None]:
         case JobStatus.QUEUED if job.waits:
             return DELAYED, _epoch_ms(job.run_at)
         case JobStatus.QUEUED:
-            return READY, _rank(job) * RANK_STEP + _epoch_ms(job.run_at)
+            return READY, _ready_score(job)
         case JobStatus.RUNNING if job.lease_expires_at is not None:
             return LEASED, _epoch_ms(job.lease_expires_at)
         case _:
             return NOWHERE, None
 
 
-def member(job: Ranked) -> bytes:
-    """The job's entry in its queue's sets."""
-    return _RANK_BYTES[_rank(job)] + job.raw_id
-
-
-def _rank(job: Ranked) -> int:
-    return 100 - job.priority  # priorities run from -100 to 100
+def _ready_score(job: Job) -> int:
+    """In a line the place follows from the member."""
+    return 0 if job.concurrency_key is not None else rank(job) * RANK_STEP + _epoch_ms(job.run_at)
 
 
 def _epoch_ms(moment: datetime) -> int:
@@ -222,70 +244,144 @@ def _ms(duration: timedelta) -> int:
     return int(duration.total_seconds() * 1000)
 
 
-def sets_of(queue: str) -> tuple[str, str, str]:
-    return f"{{q:{queue}}}:ready", f"{{q:{queue}}}:delayed", f"{{q:{queue}}}:leased"
+def sets_of(queue: str) -> tuple[str, str, str, str]:
+    """Ready, delayed, leased, lines."""
+    return f"{{q:{queue}}}:ready", f"{{q:{queue}}}:delayed", f"{{q:{queue}}}:leased", turns_of(queue)[0]
 
 
 _NAMES = "queues"
-RANKS = 201
-RANK_STEP = 10**13  # over any time in ms until the year 2286; all ranks stay below 2**53, where a double is exact
-_RANK_BYTES = [bytes([rank]) for rank in range(RANKS)]
 
 
-# KEYS     ready, delayed, leased
+# What both sync scripts do: jobs that leave ``leased`` where no slot was left are news to workers. They know COPY and LEASED.
+_FREE = """
+local function leave_leased(members)
+  local freed = redis.call('ZREM', LEASED, unpack(members))
+  if freed == 0 then return false end
+  local most = redis.call('HGET', COPY, 'max_running')
+  return most and redis.call('ZCARD', LEASED) + freed >= tonumber(most)
+end
+"""
+
+# KEYS     ready, delayed, leased; the queue's throttle
 # ARGV[1]  channel to wake workers on
 # ARGV[2]  the queue's name, which they are told
 # ARGV[3]  where the jobs belong: 1 to 3 as in KEYS, 4 for nowhere
 # ARGV[4…] score and member of each; nowhere: members only
 # returns  nothing
-_SYNC = """
+_SYNC = (
+    "local READY, DELAYED, LEASED, COPY = unpack(KEYS)"
+    + _FREE
+    + """
 local place, step = tonumber(ARGV[3]), ARGV[3] == '4' and 1 or 2
-local idle = redis.call('EXISTS', KEYS[1]) == 0
-local soonest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+local is_news = place == 1 and redis.call('EXISTS', READY) == 0
+local soonest = redis.call('ZRANGE', DELAYED, 0, 0)[1]
 local members = {}
 for i = 3 + step, #ARGV, step do members[#members + 1] = ARGV[i] end
-for i = 1, 3 do
-  if i ~= place then redis.call('ZREM', KEYS[i], unpack(members)) end
-end
+if place ~= 1 then redis.call('ZREM', READY, unpack(members)) end
+if place ~= 2 then redis.call('ZREM', DELAYED, unpack(members)) end
+if place ~= 3 and leave_leased(members) then is_news = true end
 if place < 4 then redis.call('ZADD', KEYS[place], unpack(ARGV, 4)) end
-local head = place == 2 and redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-if (place == 1 and idle) or (head and head ~= soonest) then
-  redis.call('PUBLISH', ARGV[1], ARGV[2])
-end
+local head = place == 2 and redis.call('ZRANGE', DELAYED, 0, 0)[1]
+if is_news or (head and head ~= soonest) then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 """
+)
 
-# KEYS     ready, delayed, leased; the queue's throttle and its mark
+# The same for jobs with keys. A key whose slot is free now is called up, and workers are woken for it.
+# KEYS     lines, delayed, leased, slots, turns, parked; the queue's throttle
+# ARGV     as above
+# returns  nothing
+_SYNC_KEYED = (
+    "local LINES, DELAYED, LEASED, SLOTS, TURNS, PARKED, COPY = unpack(KEYS)"
+    + _FREE
+    + CALL_UP
+    + """
+local place, step = tonumber(ARGV[3]), ARGV[3] == '4' and 1 or 2
+local is_news = place == 1 and redis.call('EXISTS', TURNS) == 0
+local soonest = redis.call('ZRANGE', DELAYED, 0, 0)[1]
+local members, slots = {}, {}
+for i = 3 + step, #ARGV, step do members[#members + 1] = ARGV[i] end
+for i, m in ipairs(members) do slots[2 * i - 1], slots[2 * i] = 0, m end
+if place ~= 1 then redis.call('ZREM', LINES, unpack(members)) end
+if place ~= 2 then redis.call('ZREM', DELAYED, unpack(members)) end
+if place ~= 3 and leave_leased(members) then is_news = true end
+if place < 4 then redis.call('ZADD', KEYS[place], unpack(ARGV, 4)) end
+if place == 3 then redis.call('ZADD', SLOTS, unpack(slots)) return end
+local freed = redis.call('ZREM', SLOTS, unpack(members)) > 0
+for _, key in ipairs(keys_of(members)) do
+  if freed and redis.call('ZREM', PARKED, key) == 1 then is_news = true end
+  call_up(key)
+end
+local head = place == 2 and redis.call('ZRANGE', DELAYED, 0, 0)[1]
+if is_news or (head and head ~= soonest) then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+"""
+)
+
+# KEYS     ready, delayed, leased, lines; slots, turns, parked; the queue's throttle, its mark and its pace
 # ARGV[1]  limit     most jobs to take, at most 2,000
 # ARGV[2]  lease_ms  how long they are hidden from other workers
-# returns  ms until the next delayed job, lease, slot or token is due (-1: none), then members, best first.
-#          Of jobs that are held back the wait is their slot's or token's alone: other jobs that come due change nothing.
+# returns  ms until there may be more (0: there is, -1: nobody can tell), the queue's weight, then members, best first.
+#          Of jobs that are held back the wait is their slot's or pace's alone: other jobs that come due change nothing.
 _TAKE = (
-    ALLOWANCE
-    + """
+    """
+local READY, DELAYED, LEASED, LINES, SLOTS, TURNS, PARKED, COPY, MARK, PACE = unpack(KEYS)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local function move(members, key, score)
+local lease_end = now + ARGV[2]
+local function add(members, key, score)
   local parts = {}
   for i, m in ipairs(members) do parts[2 * i - 1], parts[2 * i] = score(m), m end
   if #parts > 0 then redis.call('ZADD', key, unpack(parts)) end
 end
-for i = 2, 3 do
-  local due = redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', now, 'LIMIT', 0, ARGV[1])
-  if #due > 0 then redis.call('ZREM', KEYS[i], unpack(due)) end
-  move(due, KEYS[1], function(m) return string.byte(m) * 1e13 + now end)
+"""
+    + CALL_UP
+    + ALLOWANCE
+    + SERVE
+    + """
+-- What has come due: at most a thousand at once, so that nothing waits long for this script.
+for _, set in ipairs({DELAYED, LEASED}) do
+  local due, plain, keyed = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 1000), {}, {}
+  if #due > 0 then redis.call('ZREM', set, unpack(due)) end
+  for _, m in ipairs(due) do
+    if is_keyed(m) then keyed[#keyed + 1] = m else plain[#plain + 1] = m end
+  end
+  add(plain, READY, function(m) return rank_of(m) * STEP + now end)
+  add(keyed, LINES, function() return 0 end)
+  if #keyed > 0 and set == LEASED then redis.call('ZREM', SLOTS, unpack(keyed)) end
+  for _, key in ipairs(keys_of(keyed)) do
+    if set == LEASED then redis.call('ZREM', PARKED, key) end
+    call_up(key)
+  end
 end
-local taken, most, wait = {}, allowance(now, tonumber(ARGV[1]))
-for i, m in ipairs(most > 0 and redis.call('ZPOPMIN', KEYS[1], most) or {}) do
-  if i % 2 == 1 then taken[#taken + 1] = m end
+local due = redis.call('ZRANGEBYSCORE', PARKED, '-inf', now, 'LIMIT', 0, 1000)
+if #due > 0 then redis.call('ZREM', PARKED, unpack(due)) end
+for _, key in ipairs(due) do call_up(key) end
+
+local taken, most = {}, allowance(tonumber(ARGV[1]))
+if most > 0 and redis.call('EXISTS', TURNS) == 1 then
+  taken = serve_in_turns(most)
+elseif most > 0 then
+  for i, m in ipairs(redis.call('ZPOPMIN', READY, most)) do
+    if i % 2 == 1 then taken[#taken + 1] = m end
+  end
+  add(taken, LEASED, function() return lease_end end)
 end
-move(taken, KEYS[3], function() return now + ARGV[2] end)
-local held = #taken == 0 and redis.call('EXISTS', KEYS[1]) == 1
-if held and wait then return {wait} end
-wait = -1
-for i = held and 3 or 2, 3 do
-  local due = redis.call('ZRANGE', KEYS[i], 0, 0, 'WITHSCORES')[2]
-  if due and (wait < 0 or due - now < wait) then wait = math.max(0, due - now) end
+if #taken > 0 and interval then charge('', tonumber(interval), tonumber(burst), #taken) end
+
+local function wait_for_more()
+  local sets = {DELAYED, LEASED, PARKED}
+  if redis.call('EXISTS', READY, TURNS) > 0 then
+    local more, wait = allowance(1)
+    if more > 0 then return 0 end
+    if wait then return wait end
+    sets = {LEASED}
+  end
+  local wait = -1
+  for _, set in ipairs(sets) do
+    local due = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
+    if due and (wait < 0 or due - now < wait) then wait = math.max(0, due - now) end
+  end
+  return math.ceil(wait)
 end
-return {wait, unpack(taken)}
+return {wait_for_more(), weight or '1', unpack(taken)}
 """
 )

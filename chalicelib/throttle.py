@@ -1,8 +1,12 @@
-"""Redis: the copy of the queues' settings that ``take`` obeys, and the bucket of tokens behind a rate limit.
+"""Redis: the copy of the queues' settings that ``take`` obeys, and the pace that rates ask for.
 
 Postgres has the truth, and maintenance puts the copy right every few seconds. A queue that was ever set has a second key beside
 its copy: where the copy alone is lost, nothing is taken until it is back. After the loss of all of Redis the copies come back
 before the jobs do; until then, and that is seconds, the queue takes what is submitted anew as if nothing were set.
+
+A pace is one number: when the next start would be due, had all starts kept their distance. It may lie ahead of the clock by as
+much as the burst allows. Whose number has passed is as good as unknown, so there is nothing to clean up by count.
+Source: the virtual scheduling form of the generic cell rate algorithm, ITU-T I.371.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from collections.abc import Sequence
 
 import redis
 
-from chalicelib.queue_settings import QueueSettings
+from chalicelib.queue_settings import QueueSettings, Rate
 from chalicelib.redis_link import WAKE_CHANNEL, Batch
 
 
@@ -23,73 +27,107 @@ class Throttle:
 
     def put(self, settings: QueueSettings, batch: Batch) -> None:
         """Unless there is a newer copy. Sleeping workers look again: they may take now what they might not before."""
-        batch.commands.eval(
-            _PUT, 2, *throttle_of(settings.name), WAKE_CHANNEL, settings.name, settings.version, *_fields(settings)
-        )
+        copy, mark, _ = throttle_of(settings.name)
+        keys = copy, mark, parked_of(settings.name)
+        batch.commands.eval(_PUT, 3, *keys, WAKE_CHANNEL, settings.name, settings.version, *_fields(settings))
 
     def wrong(self, settings: Sequence[QueueSettings]) -> list[QueueSettings]:
         """Those whose copy says something else, or is lost."""
         batch = Batch(self._redis)
         for each in settings:
-            copy, mark = throttle_of(each.name)
-            batch.commands.hmget(copy, "paused", "max_running", "rate")
+            copy, mark, _ = throttle_of(each.name)
+            batch.commands.hmget(copy, *FIELDS)
             batch.commands.exists(mark)
         answers = iter(batch.send())
         return [each for each in settings if (next(answers), next(answers)) != (_copied(each), 1)]
 
 
-def throttle_of(queue: str) -> tuple[str, str]:
-    """The copy, and what tells that there ought to be one."""
-    return f"throttle:{{q:{queue}}}", f"throttled:{{q:{queue}}}"
+def throttle_of(queue: str) -> tuple[str, str, str]:
+    """The copy, what tells that there ought to be one, and the pace."""
+    return f"throttle:{{q:{queue}}}", f"throttled:{{q:{queue}}}", f"pace:{{q:{queue}}}"
+
+
+def parked_of(queue: str) -> str:
+    """Keys whose jobs may not start now."""
+    return f"parked:{{q:{queue}}}"
+
+
+FIELDS = ("paused", "max_running", "interval", "burst", "key_max_running", "key_interval", "key_burst", "weight")
 
 
 def _fields(settings: QueueSettings) -> list[str]:
     """As HSET wants them; what is left out is no limit."""
-    fields = ["paused", "1" if settings.paused else "0"]
-    if settings.max_running is not None:
-        fields += ["max_running", str(settings.max_running)]
-    if settings.rate_limit is not None:
-        fields += ["rate", repr(settings.rate_limit.jobs / settings.rate_limit.per_seconds)]
-    return fields
+    values = (
+        "1" if settings.paused else "0",
+        settings.max_running,
+        *_pace(settings.rate_limit),
+        settings.max_running_per_key,
+        *_pace(settings.rate_limit_per_key),
+        settings.weight,
+    )
+    known = zip(FIELDS, values, strict=True)
+    return [part for name, value in known if value is not None for part in (name, str(value))]
+
+
+def _pace(rate: Rate | None) -> tuple[float | None, int | None]:
+    return (rate.interval_ms, rate.at_once) if rate else (None, None)
 
 
 def _copied(settings: QueueSettings) -> list[bytes | None]:
     fields = _fields(settings)
     values = dict(zip(fields[::2], fields[1::2], strict=True))
-    return [values[name].encode() if name in values else None for name in ("paused", "max_running", "rate")]
+    return [values[name].encode() if name in values else None for name in FIELDS]
 
 
-# KEYS     the copy, and its mark
+# KEYS     the copy, its mark, and the parked keys, which may be looked at again: their limits may be other ones now
 # ARGV     channel to wake workers on, the queue's name, version of the settings, then their fields and values
 # returns  nothing
 _PUT = """
 if tonumber(redis.call('HGET', KEYS[1], 'version') or 0) > tonumber(ARGV[3]) then return end
-redis.call('HDEL', KEYS[1], 'max_running', 'rate')
+redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'version', ARGV[3], unpack(ARGV, 4))
 redis.call('SET', KEYS[2], 1)
+redis.call('ZUNIONSTORE', KEYS[3], 1, KEYS[3], 'WEIGHTS', 0)
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 """
 
-# The part of ``take`` that obeys. It is given the time in ms and how many jobs are wanted.
-# KEYS[1]  ready
-# KEYS[3]  leased: a slot is a live lease, never a counter
-# KEYS[4]  HASH  paused, max_running, rate (a second), tokens (there were) and at (that time, in ms)
-# KEYS[5]  exists where KEYS[4] ought to
-# returns  how many may be taken; and, unless only slots are lacking, ms until there may be more (-1: until somebody says so).
-#          Not under 20 ms: a fast queue is looked at for a handful of tokens, not for each. Not over a day.
+# The parts of ``take`` that obey. They know LEASED, a set of live leases: a slot is one of them, never a counter.
+# COPY     HASH  see FIELDS; intervals are ms from one start to the next
+# MARK     exists where COPY ought to
+# PACE     ZSET  whose pace -> when the next start is due, ms; '' is the queue's own
 ALLOWANCE = """
-local function allowance(now, most)
-  local paused, slots, rate, tokens, at =
-    unpack(redis.call('HMGET', KEYS[4], 'paused', 'max_running', 'rate', 'tokens', 'at'))
-  if not paused then return redis.call('EXISTS', KEYS[5]) == 0 and most or 0, 1000 end
+local paused, slots, interval, burst, key_slots, key_interval, key_burst, weight = unpack(redis.call('HMGET', COPY,
+  'paused', 'max_running', 'interval', 'burst', 'key_max_running', 'key_interval', 'key_burst', 'weight'))
+
+-- Never further ahead than the burst allows: the rate was another one, or the clock was set back.
+local function next_start(name, every, at_once)
+  local due, latest = math.max(now, tonumber(redis.call('ZSCORE', PACE, name) or 0)), now + at_once * every
+  if due > latest then redis.call('ZADD', PACE, latest, name) end
+  return math.min(due, latest)
+end
+
+-- How many may start now, and ms until one may.
+local function pace(name, every, at_once)
+  local slack = now + (at_once - 1) * every - next_start(name, every, at_once)
+  if slack < -0.001 then return 0, math.min(864e5, math.max(1, math.ceil(-slack))) end
+  return math.floor((slack + 0.001) / every) + 1, 0
+end
+
+local function charge(name, every, at_once, count)
+  redis.call('ZADD', PACE, next_start(name, every, at_once) + count * every, name)
+  local last = redis.call('ZRANGE', PACE, -1, -1, 'WITHSCORES')[2]
+  redis.call('PEXPIRE', PACE, math.ceil(last - now) + 1000)
+end
+
+-- How many of ``most`` may be taken; and where it is none, ms until there may be more (-1: until somebody says so, nil: until
+-- there is a slot). Not under 20 ms: a fast queue is looked at for a handful of starts, not for each.
+local function allowance(most)
+  if not paused then return redis.call('EXISTS', MARK) == 0 and most or 0, 1000 end
   if paused == '1' then return 0, -1 end
-  if slots then most = math.min(most, slots - redis.call('ZCARD', KEYS[3])) end
-  if not rate then return most end
-  local full = math.max(1, rate)
-  tokens = math.min(full, (tokens or full) + math.max(0, now - (at or now)) / 1000 * rate)
-  local lacks_slots = most <= 0
-  most = math.max(0, math.min(most, math.floor(tokens), redis.call('ZCARD', KEYS[1])))
-  redis.call('HSET', KEYS[4], 'tokens', tokens - most, 'at', now)
-  return most, not lacks_slots and math.min(864e5, math.max(20, math.ceil((1 - tokens) / rate * 1000)))
+  if slots then most = math.min(most, slots - redis.call('ZCARD', LEASED)) end
+  if most < 1 then return 0, nil end
+  if not interval then return most, 0 end
+  local count, wait = pace('', tonumber(interval), tonumber(burst))
+  return math.min(most, count), math.max(20, wait)
 end
 """

@@ -24,6 +24,7 @@ from chalicelib.handlers.registry import Registry
 from chalicelib.jobs import ClaimedJob, Job, Released
 from chalicelib.leases import Keeper
 from chalicelib.queues import Queues
+from chalicelib.rota import LOOK_AGAIN_SECONDS, Rota
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
 from chalicelib.slots import Slots
@@ -33,12 +34,11 @@ from chalicelib.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-LOOK_AGAIN = timedelta(seconds=1)  # when no bell rings: Redis may have lost the message
 LINGER = timedelta(seconds=5)  # a Lambda waits this long for a retry, rather than leave it to the next minute
 BREATH_SECONDS = 0.05
 RETRY_SECONDS = 1.0  # between looks while Redis or Postgres is away
 FOREVER = timedelta(days=3650)
-NOTHING = Fetched([], None)
+NOTHING = Fetched([], {})
 
 
 class Budget:
@@ -89,7 +89,7 @@ class Worker:
         self._hurrying = threading.Event()
         self._closed = threading.Event()
         self._misfits: dict[UUID, Job] = {}
-        self._names: list[str] = []
+        self._rota = Rota()
         self._names_read_at = 0.0
 
     def stop(self) -> None:
@@ -120,46 +120,50 @@ class Worker:
 
     def _fetch_until_told(self, budget: Budget) -> int:
         attempts = 0
-        turn = 0
         while not self._stopping.is_set() and budget.left:
             self._hand.changed.clear()
             room = self._hand.room()
-            found, next_due = self._look(room, turn, budget) if room else (NOTHING, LOOK_AGAIN)
+            found = self._look(room, budget) if room else NOTHING
             attempts += len(found.jobs)
-            turn += 1
             if found.jobs:
                 continue
-            if found.taken:
+            if found.is_stale:
                 # All of it was stale, or too long for us, or not yet due by Postgres's clock. There may be more behind it.
                 self._stopping.wait(BREATH_SECONDS)
                 continue
-            if budget.until_empty and self._hand.is_empty and next_due > LINGER:
+            if budget.until_empty and self._hand.is_empty and self._rota.next_due() > LINGER.total_seconds():
                 break
-            self._hand.changed.wait(min(next_due, LOOK_AGAIN, budget.left).total_seconds())
+            self._rest(room, budget)
         return attempts
 
-    def _look(self, room: int, turn: int, budget: Budget) -> tuple[Fetched, timedelta]:
-        """Fetch once. Returns what came, and how long until the next job is due."""
+    def _rest(self, room: int, budget: Budget) -> None:
+        """Until there is something to look at, and a slot to run it in."""
+        seconds = self._rota.next_look() if room else LOOK_AGAIN_SECONDS
+        self._hand.changed.wait(min(seconds, budget.left.total_seconds()))
+
+    def _look(self, room: int, budget: Budget) -> Fetched:
+        """Fetch once, of the queues whose turn it is."""
         try:
-            names = self._queue_names()
-            first = turn % max(1, len(names))  # another queue has the first turn each time
+            self._read_names()
+            shares = self._rota.shares(room)
             asked_at = time.monotonic()
-            fetched = self._fetcher.fetch(names[first:] + names[:first], room, budget.left)
+            fetched = self._fetcher.fetch(shares, budget.left) if shares else NOTHING
         except (QueueUnavailable, StoreUnavailable) as error:
             logger.warning("cannot look for jobs now", extra={"reason": str(error)})
             self._stopping.wait(RETRY_SECONDS)
-            return NOTHING, FOREVER
+            return NOTHING
+        for name, look in fetched.looks.items():
+            self._rota.saw(name, shares[name], look)
         self._start(fetched.jobs, asked_at)
-        if fetched.taken:
+        if fetched.looks:
             self._misfits.update({job.id: job for job in self._fetcher.follow_up(fetched, budget.left)})
-        return fetched, FOREVER if fetched.next_due is None else fetched.next_due
+        return fetched
 
-    def _queue_names(self) -> list[str]:
-        """Read again each second; a new queue rings the bell with its name."""
-        if time.monotonic() - self._names_read_at > LOOK_AGAIN.total_seconds():
-            self._names = self._queues.names()
+    def _read_names(self) -> None:
+        """Again each second; a queue that comes to life meanwhile rings the bell with its name."""
+        if time.monotonic() - self._names_read_at > LOOK_AGAIN_SECONDS:
+            self._rota.know(self._queues.busy_names())
             self._names_read_at = time.monotonic()
-        return self._names
 
     def _start(self, jobs: list[ClaimedJob], asked_at: float) -> None:
         attempts = [Attempt(job, self._settings, asked_at) for job in jobs]
@@ -202,8 +206,7 @@ class Worker:
                 self._closed.wait(RETRY_SECONDS)
 
     def _wake(self, queue: str) -> None:
-        if queue not in self._names:
-            self._names = [*self._names, queue]
+        self._rota.ring(queue)
         self._hand.changed.set()
 
     def _release(self, attempts: list[Attempt]) -> None:

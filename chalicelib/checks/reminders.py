@@ -19,7 +19,8 @@ from chalicelib.checks.mending import Mending
 from chalicelib.findings import Diagnosis, Severity, Tally, counted
 from chalicelib.inspection import RedisInspection, Scores
 from chalicelib.jobs import LEASE
-from chalicelib.queues import DELAYED, READY, member
+from chalicelib.members import member
+from chalicelib.queues import DELAYED, READY
 from chalicelib.store.inspection import SeenJob, StoreInspection
 
 LEASE_MS = LEASE.total_seconds() * 1000  # a lease may be off by as much: renewed or not, it is over by then

@@ -14,7 +14,8 @@ from chalicelib.checks.looking import Eye, Sighted, pages
 from chalicelib.checks.mending import Mending
 from chalicelib.findings import Diagnosis, Severity, Tally, counted
 from chalicelib.inspection import RedisInspection, Reminder
-from chalicelib.queues import Queues, member
+from chalicelib.members import member
+from chalicelib.queues import Queues
 from chalicelib.store.inspection import SeenJob, StoreInspection
 
 

@@ -24,7 +24,7 @@ PAGE = 1_000
 FIRST: tuple[str, UUID] = ("", UUID(int=0))  # before every queue and id
 
 _SEEN: LiteralString = """job.id, job.queue, job.priority, job.status, job.version, job.run_at, job.created_at,
-    job.lease_expires_at, job.cancel_requested_at, job.worker_id, now()"""
+    job.lease_expires_at, job.cancel_requested_at, job.worker_id, job.concurrency_key, now()"""
 
 
 class SeenJob(msgspec.Struct, frozen=True):
@@ -40,6 +40,7 @@ class SeenJob(msgspec.Struct, frozen=True):
     lease_expires_at: datetime | None
     cancel_requested_at: datetime | None
     worker_id: str | None
+    concurrency_key: str | None
     read_at: datetime
 
     @property

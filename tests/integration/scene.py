@@ -101,16 +101,15 @@ class Scene(RuleBasedStateMachine):
         self.last[row.id] = row
 
     def expect_taken(self, taken: Sequence[UUID], names: Sequence[str], limit: int) -> None:
-        """The best of what is due, hidden from now on. What is due and was left may have moved up to ready."""
+        """The best of each queue that is due, hidden from now on. What is due and was left may have moved up to ready."""
         now_in_redis = self.reminders_in_redis()
-        ranks = [(names.index(self.model[job_id].queue), -self.model[job_id].priority) for job_id in taken]
-        assert ranks == sorted(ranks)
         for name in names:
             due = {job_id for job_id in self.in_queue(name) if self.reminders[job_id].is_due}
             got = [job_id for job_id in taken if self.model[job_id].queue == name]
+            ranks = [-self.model[job_id].priority for job_id in got]
+            assert ranks == sorted(ranks)
             assert {*got} <= due
             assert len(got) == len({*got}) == min(limit, len(due))
-            limit -= len(got)
             for job_id in due - {*got}:
                 self.expect_outranked(job_id, got)
                 if now_in_redis[job_id].place == "ready":

@@ -160,7 +160,7 @@ def test_a_job_that_moved_meanwhile_is_left_alone(world: World) -> None:
     """Asked to cancel what waits, we do not end what has begun since it was found."""
     job = world.submit()
     (found,) = world.lists.ids(Cancellation(status="QUEUED").chosen()).ids
-    world.fetcher().fetch(["default"], 10, timedelta(hours=1))
+    world.fetcher().fetch({"default": 10}, timedelta(hours=1))
 
     assert world.scheduler.cancel_all([found], None, JobStatus.QUEUED) == []
     assert world.store.get(job.id).cancel_requested_at is None

@@ -26,7 +26,8 @@ from chalicelib.findings import Finding, Report, Severity, as_text
 from chalicelib.inspection import RedisInspection, Reminder
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus
 from chalicelib.maintenance import Maintenance
-from chalicelib.queues import Queues, member
+from chalicelib.members import member
+from chalicelib.queues import Queues
 from chalicelib.redis_link import Batch, RedisLink, connect
 from chalicelib.store import inspection
 from chalicelib.store.database import Database
@@ -82,7 +83,7 @@ def wrong(report: Report) -> dict[str, str]:
 
 def running(world: World) -> ClaimedJob:
     world.submit()
-    (job,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
+    (job,) = world.fetcher().fetch({"default": 1}, FOREVER).jobs
     return job
 
 
@@ -353,7 +354,7 @@ def due_in_delayed(world: World, conn: psycopg.Connection[Any]) -> None:
 
 def taken_and_not_claimed(world: World, conn: psycopg.Connection[Any]) -> None:
     world.submit()
-    world.queues.take(["default"], 1, LEASE)
+    world.queues.take({"default": 1}, LEASE)
 
 
 def lease_over_and_in_ready(world: World, conn: psycopg.Connection[Any]) -> None:

@@ -52,9 +52,9 @@ def test_a_job_whose_claim_was_not_heard_of_is_given_back_at_once_and_pays_nothi
     fetcher = world.fetcher()
     fetcher._attempts = Cut(world.attempts, before=before)
     with pytest.raises(StoreUnavailable):
-        fetcher.fetch(["default"], 1, FOREVER)
+        fetcher.fetch({"default": 1}, FOREVER)
 
-    (claimed,) = fetcher.fetch(["default"], 1, FOREVER).jobs
+    (claimed,) = fetcher.fetch({"default": 1}, FOREVER).jobs
 
     assert claimed.id == submitted.id
     assert (claimed.crashes, claimed.failures, claimed.attempt) == (0, 0, 1 if before else 2)
@@ -72,7 +72,7 @@ def test_an_outcome_whose_commit_was_not_heard_of_is_told_all_the_same(
 ) -> None:
     Connections(world.cache).add("watcher", "api", "stage")
     submitted = world.submit()
-    (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
+    (running,) = world.fetcher().fetch({"default": 1}, FOREVER).jobs
     settler = world.settler(Hand(1), attempts=Cut(world.attempts), pause=lambda _: None)
     attempt = Attempt(running, world.settings, 0.0)
     attempt.outcome = outcome

@@ -25,7 +25,7 @@ def maintenance(world: World, database: Database) -> Maintenance:
 def test_all_unfinished_jobs_survive_the_loss_of_redis(world: World, maintenance: Maintenance) -> None:
     waiting, running = world.submit(queue="a"), world.submit(queue="b")
     later = world.submit(delay_seconds=3600)
-    world.fetcher().fetch(["b"], 1, FOREVER)
+    world.fetcher().fetch({"b": 1}, FOREVER)
     world.cache.flushall()
 
     maintenance.run_once()
@@ -166,7 +166,7 @@ def test_a_sweep_leaves_alone_what_redis_knows(
     world: World, maintenance: Maintenance, conn: psycopg.Connection[Any]
 ) -> None:
     world.submit()
-    world.queues.take(["default"], 1, FOREVER)
+    world.queues.take({"default": 1}, FOREVER)
     conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
 
     assert maintenance.sweep() == 0

@@ -38,6 +38,7 @@ from chalicelib.jobs import (
     Released,
     Retry,
 )
+from chalicelib.members import raw_id_of
 from chalicelib.store.database import Database
 from chalicelib.submissions import Submission
 from tests.integration.conftest import FOREVER, World
@@ -171,14 +172,16 @@ class AnyOrder(Scene):
         worker.attempts.begin(hears=hears)
         fetched: Fetched | None = None
         with contextlib.suppress(StoreUnavailable):
-            fetched = worker.fetcher.fetch(names, limit, fits)
+            fetched = worker.fetcher.fetch(dict.fromkeys(names, limit), fits)
         taken = [UUID(bytes=raw) for raw in worker.attempts.asked]
         self.expect_taken(taken, names, limit)
         claimed = self.claim_in_model(taken, worker, has_time=has_time)
         if fetched is None:
             worker.in_doubt = {job_id: self.model[job_id].attempt if job_id in claimed else None for job_id in taken}
             return
-        assert [UUID(bytes=raw) for raws in fetched.taken.values() for raw in raws] == taken
+        assert {raw_id_of(each) for look in fetched.looks.values() for each in look.members} == {
+            job_id.bytes for job_id in taken
+        }
         self.start(worker, fetched.jobs, claimed)
         if follows_up:
             misfits = worker.fetcher.follow_up(fetched, fits)

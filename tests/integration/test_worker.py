@@ -18,7 +18,7 @@ from chalicelib.errors import AttemptStopped, GiveUp, QueueUnavailable, StoreUna
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, job
 from chalicelib.jobs import LEASE, ClaimedJob, Completed, Job, JobStatus
-from chalicelib.queues import member
+from chalicelib.members import member
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.worker import Budget
 from tests.integration.conftest import FOREVER, World
@@ -73,7 +73,7 @@ def test_a_job_left_by_a_killed_worker_is_run_again(
     world: World, expire_lease: Callable[[ClaimedJob | Job], None]
 ) -> None:
     submitted = world.submit()
-    (abandoned,) = world.fetcher("killed").fetch(["default"], 1, FOREVER).jobs
+    (abandoned,) = world.fetcher("killed").fetch({"default": 1}, FOREVER).jobs
     assert world.run_due() == 0
 
     expire_lease(abandoned)
@@ -85,7 +85,7 @@ def test_a_job_left_by_a_killed_worker_is_run_again(
 
 def test_a_job_taken_but_never_claimed_is_run(world: World, expire_lease: Callable[[ClaimedJob | Job], None]) -> None:
     submitted = world.submit()
-    world.queues.take(["default"], 1, LEASE)
+    world.queues.take({"default": 1}, LEASE)
 
     expire_lease(submitted)
 
@@ -99,7 +99,7 @@ def test_a_poison_job_is_failed_and_watchers_hear_of_it(
     Connections(world.cache).add("watcher", "api", "stage")
     submitted = world.submit()
     for _ in range(3):
-        (abandoned,) = world.fetcher("killed").fetch(["default"], 1, FOREVER).jobs
+        (abandoned,) = world.fetcher("killed").fetch({"default": 1}, FOREVER).jobs
         expire_lease(abandoned)
 
     assert world.run_due() == 0
@@ -229,7 +229,7 @@ def test_a_claimed_job_is_run_though_nobody_could_be_told(
     fetcher = world.fetcher()
     monkeypatch.setattr(fetcher._announcer, "send", away)
 
-    fetched = fetcher.fetch(["default"], 1, FOREVER)
+    fetched = fetcher.fetch({"default": 1}, FOREVER)
 
     assert len(fetched.jobs) == 1
     assert fetcher.follow_up(fetched, FOREVER) == []
@@ -260,7 +260,7 @@ def test_a_worker_told_to_stop_does_not_wait_for_postgres_for_ever(
 ) -> None:
     monkeypatch.setattr("chalicelib.settler.PATIENCE_SECONDS", 0)
     world.submit()
-    (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
+    (running,) = world.fetcher().fetch({"default": 1}, FOREVER).jobs
     attempts = _Away(world.new_attempts(), refusals=1_000)
     settler = world.settler(Hand(1), attempts=attempts, pause=lambda _: None)
 
@@ -273,7 +273,7 @@ def test_a_worker_told_to_stop_does_not_wait_for_postgres_for_ever(
 
 def test_outcomes_are_held_while_postgres_is_away(world: World) -> None:
     world.submit(payload="kept")
-    (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
+    (running,) = world.fetcher().fetch({"default": 1}, FOREVER).jobs
     settler = world.settler(Hand(1), attempts=_Away(world.new_attempts(), refusals=2), pause=lambda _: None)
 
     settler.put(an_attempt(world, running, b'"kept"'))
@@ -319,7 +319,7 @@ def test_a_result_that_postgres_cannot_hold_fails_its_job_and_keeps_no_other(wor
 
 def test_a_long_job_keeps_its_lease_and_reports_progress(world: World, conn: psycopg.Connection[Any]) -> None:
     world.submit()
-    (running,) = world.fetcher().fetch(["default"], 1, FOREVER).jobs
+    (running,) = world.fetcher().fetch({"default": 1}, FOREVER).jobs
     hand = Hand(1)
     attempt = an_attempt(world, running)
     attempt.held_since -= 11
@@ -342,9 +342,9 @@ def test_a_handler_whose_lease_is_lost_hears_of_it(
     world: World, expire_lease: Callable[[ClaimedJob | Job], None]
 ) -> None:
     world.submit()
-    (slow,) = world.fetcher("slow").fetch(["default"], 1, FOREVER).jobs
+    (slow,) = world.fetcher("slow").fetch({"default": 1}, FOREVER).jobs
     expire_lease(slow)
-    world.fetcher("fast").fetch(["default"], 1, FOREVER)
+    world.fetcher("fast").fetch({"default": 1}, FOREVER)
     hand = Hand(1)
     attempt = an_attempt(world, slow)
     attempt.held_since -= 11
