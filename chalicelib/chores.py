@@ -7,7 +7,7 @@ from uuid import UUID
 
 import redis
 
-from chalicelib.redis_link import reaching_redis, text
+from chalicelib.redis_link import EPOCH, reaching_redis, text
 
 
 class Chores:
@@ -28,12 +28,12 @@ class Chores:
     def epoch_is_missing(self) -> bool:
         """Whether Redis has forgotten: the key is set after a rebuild, and goes when everything goes."""
         with reaching_redis():
-            return not self._redis.exists(_EPOCH)
+            return not self._redis.exists(EPOCH)
 
     def set_epoch(self) -> None:
         with reaching_redis():
             seconds, _ = self._redis.time()
-            self._redis.set(_EPOCH, seconds)
+            self._redis.set(EPOCH, seconds)
 
     def swept_to(self) -> UUID:
         """The last id that a sweep saw."""
@@ -64,6 +64,5 @@ def _chore(name: str) -> str:
     return f"{{chores}}:{name}"
 
 
-_EPOCH = _chore("epoch")
 _PATROLLED_TO = _chore("patrolled_to")
 _SWEPT_TO = _chore("swept_to")

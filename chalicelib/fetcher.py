@@ -23,11 +23,12 @@ logger = logging.getLogger(__name__)
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """What one look brought. looks: by queue, what came from Redis. was_told: watchers know already."""
+    """What one look brought. looks: by queue, what came from Redis. was_told: watchers know already. is_lost: as ``Taken``'s."""
 
     jobs: list[ClaimedJob]
     looks: dict[str, Look]
     was_told: bool = False
+    is_lost: bool = False
 
     @property
     def is_stale(self) -> bool:
@@ -58,7 +59,7 @@ class Fetcher:
         taken = self._queues.take(shares, LEASE)
         ids = _in_order([look.members for look in taken.looks.values()])
         if not ids:
-            return Fetched([], taken.looks)
+            return Fetched([], taken.looks, is_lost=taken.is_lost)
         self._in_doubt = ids
         claimed = {job.raw_id: job for job in self._attempts.claim(ids, self._worker_id, LEASE, fits)}
         self._in_doubt = []

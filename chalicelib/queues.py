@@ -21,7 +21,7 @@ import redis
 
 from chalicelib.jobs import Job, JobStatus
 from chalicelib.members import KEY_BYTES, RANK_STEP, Ranked, is_keyed, member, rank
-from chalicelib.redis_link import CONNECTIONS, WAKE_CHANNEL, Batch, reaching_redis, text
+from chalicelib.redis_link import CONNECTIONS, EPOCH, WAKE_CHANNEL, Batch, reaching_redis, text
 from chalicelib.throttle import ALLOWANCE, throttle_of
 from chalicelib.turns import CALL_UP, SERVE, turns_of
 
@@ -41,10 +41,14 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """By queue. is_watched: whether somebody was connected at that time."""
+    """By queue. is_watched: whether somebody was connected at that time.
+
+    is_lost: Redis has lost everything, and does not know all jobs again yet, nor who runs some. Nothing is taken until then.
+    """
 
     looks: dict[str, Look]
     is_watched: bool = False
+    is_lost: bool = False
 
 
 class Queues:
@@ -145,14 +149,18 @@ class Queues:
     def take(self, shares: Mapping[str, int], lease: timedelta) -> Taken:
         """Job ids that may be claimed now, hidden from other workers for ``lease``. shares: most of each queue, at most 2,000.
 
-        What is set of a queue holds: none of a paused one, no more than its slots and rates and those of its keys allow.
+        What is set of a queue holds: none of a paused one, no more than its slots and rates and those of its keys allow. So
+        nothing may be taken while running jobs are missing that hold slots: what these calls took then, the rebuild puts back.
         """
         batch = Batch(self._redis)
+        batch.commands.exists(EPOCH)
         for queue, most in shares.items():
             keys = *sets_of(queue), *turns_of(queue)[1:], *throttle_of(queue)
             batch.commands.eval(_TAKE, len(keys), *keys, most, _ms(lease))
         batch.commands.hlen(CONNECTIONS)
-        *answers, watchers = batch.send()
+        is_known, *answers, watchers = batch.send()
+        if not is_known:
+            return Taken({}, is_lost=True)
         return Taken({queue: _look(*answer) for queue, answer in zip(shares, answers, strict=True)}, watchers > 0)
 
     def _put(self, placed: _Places, batch: Batch) -> None:
@@ -329,8 +337,11 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local lease_end = now + ARGV[2]
 local function add(members, key, score)
   local parts = {}
-  for i, m in ipairs(members) do parts[2 * i - 1], parts[2 * i] = score(m), m end
+  for i, m in ipairs(members) do parts[2 * i - 1], parts[2 * i] = score, m end
   if #parts > 0 then redis.call('ZADD', key, unpack(parts)) end
+end
+local function remove(members, key)
+  if #members > 0 then redis.call('ZREM', key, unpack(members)) end
 end
 """
     + CALL_UP
@@ -339,21 +350,22 @@ end
     + """
 -- What has come due: at most a thousand at once, so that nothing waits long for this script.
 for _, set in ipairs({DELAYED, LEASED}) do
-  local due, plain, keyed = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 1000), {}, {}
-  if #due > 0 then redis.call('ZREM', set, unpack(due)) end
+  local due, ready, keyed = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 1000), {}, {}
+  remove(due, set)
   for _, m in ipairs(due) do
-    if is_keyed(m) then keyed[#keyed + 1] = m else plain[#plain + 1] = m end
+    if is_keyed(m) then keyed[#keyed + 1] = m
+    else ready[#ready + 1], ready[#ready + 2] = rank_of(m) * STEP + now, m end
   end
-  add(plain, READY, function(m) return rank_of(m) * STEP + now end)
-  add(keyed, LINES, function() return 0 end)
-  if #keyed > 0 and set == LEASED then redis.call('ZREM', SLOTS, unpack(keyed)) end
+  if #ready > 0 then redis.call('ZADD', READY, unpack(ready)) end
+  add(keyed, LINES, 0)
+  if set == LEASED then remove(keyed, SLOTS) end
   for _, key in ipairs(keys_of(keyed)) do
     if set == LEASED then redis.call('ZREM', PARKED, key) end
     call_up(key)
   end
 end
 local due = redis.call('ZRANGEBYSCORE', PARKED, '-inf', now, 'LIMIT', 0, 1000)
-if #due > 0 then redis.call('ZREM', PARKED, unpack(due)) end
+remove(due, PARKED)
 for _, key in ipairs(due) do call_up(key) end
 
 local taken, most = {}, allowance(tonumber(ARGV[1]))
@@ -363,9 +375,11 @@ elseif most > 0 then
   for i, m in ipairs(redis.call('ZPOPMIN', READY, most)) do
     if i % 2 == 1 then taken[#taken + 1] = m end
   end
-  add(taken, LEASED, function() return lease_end end)
+  add(taken, LEASED, lease_end)
 end
-if #taken > 0 and interval then charge('', tonumber(interval), tonumber(burst), #taken) end
+if #taken > 0 and interval then
+  charge({next_start('', tonumber(interval), tonumber(burst)) + #taken * interval, ''})
+end
 
 local function wait_for_more()
   local sets = {DELAYED, LEASED, PARKED}

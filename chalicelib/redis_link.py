@@ -15,6 +15,7 @@ from chalicelib.errors import QueueUnavailable
 
 WAIT = timedelta(seconds=2)  # for any answer; a hanging Redis must not hang a request
 CONNECTIONS = "{ws}:connections"  # HASH  connection id -> who it is; events are kept only while there are some
+EPOCH = "{chores}:epoch"  # is set once Redis knows all unfinished jobs, and goes when everything goes
 WAKE_CHANNEL = "wake"  # queues ring it with their name, sleeping workers listen
 CANCEL_CHANNEL = "cancel"  # a running attempt, for the worker that holds it
 

@@ -1,8 +1,8 @@
 """Redis: the copy of the queues' settings that ``take`` obeys, and the pace that rates ask for.
 
 Postgres has the truth, and maintenance puts the copy right every few seconds. A queue that was ever set has a second key beside
-its copy: where the copy alone is lost, nothing is taken until it is back. After the loss of all of Redis the copies come back
-before the jobs do; until then, and that is seconds, the queue takes what is submitted anew as if nothing were set.
+its copy: where the copy alone is lost, nothing is taken until it is back. After the loss of all of Redis nothing is taken of any
+queue until copies, leases and jobs are back (``Queues.take``).
 
 A pace is one number: when the next start would be due, had all starts kept their distance. It may lie ahead of the clock by as
 much as the burst allows. Whose number has passed is as good as unknown, so there is nothing to clean up by count.
@@ -106,15 +106,18 @@ local function next_start(name, every, at_once)
   return math.min(due, latest)
 end
 
--- How many may start now, and ms until one may.
+-- How many may start now, ms until one may, and when the next start is due.
 local function pace(name, every, at_once)
-  local slack = now + (at_once - 1) * every - next_start(name, every, at_once)
-  if slack < -0.001 then return 0, math.min(864e5, math.max(1, math.ceil(-slack))) end
-  return math.floor((slack + 0.001) / every) + 1, 0
+  local due = next_start(name, every, at_once)
+  local slack = now + (at_once - 1) * every - due
+  if slack < -0.001 then return 0, math.min(864e5, math.max(1, math.ceil(-slack))), due end
+  return math.floor((slack + 0.001) / every) + 1, 0, due
 end
 
-local function charge(name, every, at_once, count)
-  redis.call('ZADD', PACE, next_start(name, every, at_once) + count * every, name)
+-- starts: when the next one is due, and whose, in turns.
+local function charge(starts)
+  if #starts == 0 then return end
+  redis.call('ZADD', PACE, unpack(starts))
   local last = redis.call('ZRANGE', PACE, -1, -1, 'WITHSCORES')[2]
   redis.call('PEXPIRE', PACE, math.ceil(last - now) + 1000)
 end

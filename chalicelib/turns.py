@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from chalicelib.throttle import parked_of
 
+MOST_SERVED = 500  # jobs with keys a look: some milliseconds of Redis's time, for which everybody else waits
 LOOK_AGAIN_MS = 60_000  # at a key without a free slot: it is called up as soon as one is free, should nobody lose that
 
 
@@ -58,7 +59,7 @@ end
 """
 
 # The part of ``take`` that serves keys. It knows READY and LEASED too, and when the new leases end. What it hands out is leased
-# at once: the next round counts it.
+# after each round, for the next one to count.
 SERVE = (
     """
 -- Slots without a lease: somebody has removed the lease by hand. Looked for where they matter. Returns how many.
@@ -70,7 +71,7 @@ local function forget_phantoms(key)
   return phantoms
 end
 
--- How many of a key's jobs may start now; and where it is none, ms until one may.
+-- How many of a key's jobs may start now; where it is none, ms until one may; and when its next start is due.
 local function room(key)
   if key == '' then return 1e9 end
   local free = key_slots and key_slots - redis.call('ZLEXCOUNT', SLOTS, line(key)) or 1e9
@@ -79,8 +80,8 @@ local function room(key)
     + str(LOOK_AGAIN_MS)
     + """ end
   if not key_interval then return free end
-  local count, wait = pace(key, tonumber(key_interval), tonumber(key_burst))
-  return math.min(free, count), wait
+  local count, wait, due = pace(key, tonumber(key_interval), tonumber(key_burst))
+  return math.min(free, count), wait, due
 end
 
 local function first_of(key, rank, count)
@@ -99,9 +100,9 @@ local function call_up_plain()
   elseif not turn or math.floor(turn / STEP) ~= math.floor(head / STEP) then enter('', math.floor(head / STEP)) end
 end
 
--- Up to ``most`` of a key's jobs, all of the same rank.
-local function serve(key, turn, most)
-  local free, wait = room(key)
+-- Up to ``most`` of a key's jobs, all of the same rank. Notes its next turn, and its next start.
+local function serve(key, turn, most, turns, starts)
+  local free, wait, due = room(key)
   if free < 1 then
     redis.call('ZREM', TURNS, key)
     redis.call('ZADD', PARKED, now + wait, key)
@@ -113,29 +114,44 @@ local function serve(key, turn, most)
     if key == '' then call_up_plain() else call_up(key) end
     return members
   end
-  redis.call('ZREM', key == '' and READY or LINES, unpack(members))
-  redis.call('ZADD', TURNS, turn + #members, key)
-  add(members, LEASED, function() return lease_end end)
-  if key == '' then return members end
-  add(members, SLOTS, function() return 0 end)
-  if key_interval then charge(key, tonumber(key_interval), tonumber(key_burst), #members) end
+  turns[#turns + 1], turns[#turns + 2] = turn + #members, key
+  if due then starts[#starts + 1], starts[#starts + 2] = due + #members * key_interval, key end
   return members
 end
 
--- Rounds over the keys whose jobs rank best. A look ends after a number of visits that found nothing: the next one goes on.
+-- Each of some keys once. ``waiting``: keys and their turns, as ZRANGE gives them. Returns what each got.
+local function serve_round(waiting, most)
+  local share, left = math.ceil(most / (#waiting / 2)), most
+  local served, plain, keyed, turns, starts = {}, {}, {}, {}, {}
+  for i = 1, #waiting, 2 do
+    local members = left > 0 and serve(waiting[i], tonumber(waiting[i + 1]), math.min(share, left), turns, starts) or {}
+    local kind = waiting[i] == '' and plain or keyed
+    for _, m in ipairs(members) do kind[#kind + 1] = m end
+    left, served[#served + 1] = left - #members, members
+  end
+  remove(plain, READY)
+  remove(keyed, LINES)
+  add(plain, LEASED, lease_end)
+  add(keyed, LEASED, lease_end)
+  add(keyed, SLOTS, 0)
+  charge(starts)
+  if #turns > 0 then redis.call('ZADD', TURNS, unpack(turns)) end
+  return served, share
+end
+
+-- Rounds over the keys whose jobs rank best. A look ends after so many jobs, or visits that found nothing: the next goes on.
 local function serve_in_turns(most)
   local taken, visits = {}, 0
+  most = math.min(most, """
+    + str(MOST_SERVED)
+    + """)
   call_up_plain()
   while #taken < most and visits < 2 * most + 200 do
     local best = redis.call('ZRANGE', TURNS, 0, 0, 'WITHSCORES')[2]
     if not best then break end
     local first = math.floor(best / STEP) * STEP
     local waiting = redis.call('ZRANGEBYSCORE', TURNS, first, '(' .. (first + STEP), 'WITHSCORES', 'LIMIT', 0, most - #taken)
-    local share, left, served = math.ceil((most - #taken) / (#waiting / 2)), most - #taken, {}
-    for i = 1, #waiting, 2 do
-      local members = left > 0 and serve(waiting[i], tonumber(waiting[i + 1]), math.min(share, left)) or {}
-      left, served[#served + 1] = left - #members, members
-    end
+    local served, share = serve_round(waiting, most - #taken)
     for n = 1, share do
       for _, members in ipairs(served) do taken[#taken + 1] = members[n] end
     end

@@ -35,6 +35,7 @@ from chalicelib.workers import Workers
 logger = logging.getLogger(__name__)
 
 LINGER = timedelta(seconds=5)  # a Lambda waits this long for a retry, rather than leave it to the next minute
+PATIENCE = timedelta(seconds=10)  # with a rebuild, before a Lambda leaves its end to the next one
 BREATH_SECONDS = 0.05
 RETRY_SECONDS = 1.0  # between looks while Redis or Postgres is away
 FOREVER = timedelta(days=3650)
@@ -45,8 +46,13 @@ class Budget:
     """How long a worker may go on."""
 
     def __init__(self, length: timedelta = FOREVER, *, until_empty: bool = False) -> None:
-        self._ends_at = time.monotonic() + length.total_seconds()
+        self._began_at = time.monotonic()
+        self._ends_at = self._began_at + length.total_seconds()
         self.until_empty = until_empty
+
+    @property
+    def spent(self) -> timedelta:
+        return timedelta(seconds=time.monotonic() - self._began_at)
 
     @property
     def left(self) -> timedelta:
@@ -91,6 +97,7 @@ class Worker:
         self._misfits: dict[UUID, Job] = {}
         self._rota = Rota()
         self._names_read_at = 0.0
+        self._is_last_look = False
 
     def stop(self) -> None:
         """Take nothing more; ``run`` returns when what was started has ended. Called again: at once. Safe in a signal handler."""
@@ -126,14 +133,17 @@ class Worker:
             found = self._look(room, budget) if room else NOTHING
             attempts += len(found.jobs)
             if found.jobs:
-                continue
-            if found.is_stale:
+                self._is_last_look = False
+            elif found.is_stale or (found.is_lost and budget.spent < PATIENCE):
                 # All of it was stale, or too long for us, or not yet due by Postgres's clock. There may be more behind it.
+                # Or Redis is being rebuilt.
                 self._stopping.wait(BREATH_SECONDS)
-                continue
-            if budget.until_empty and self._hand.is_empty and self._rota.next_due() > LINGER.total_seconds():
-                break
-            self._rest(room, budget)
+            elif budget.until_empty and self._hand.is_empty and self._rota.next_due() > LINGER.total_seconds():
+                if self._is_last_look:
+                    break
+                self._start_over()
+            else:
+                self._rest(room, budget)
         return attempts
 
     def _rest(self, room: int, budget: Budget) -> None:
@@ -158,6 +168,12 @@ class Worker:
         if fetched.looks:
             self._misfits.update({job.id: job for job in self._fetcher.follow_up(fetched, budget.left)})
         return fetched
+
+    def _start_over(self) -> None:
+        """Look at every queue again, whatever it said: what ended meanwhile may have left retries behind."""
+        self._is_last_look = True
+        self._rota.know([])
+        self._names_read_at = 0.0
 
     def _read_names(self) -> None:
         """Again each second; a queue that comes to life meanwhile rings the bell with its name."""

@@ -102,7 +102,9 @@ def shared_redis(addresses: Addresses) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def cache(shared_redis: redis.Redis) -> redis.Redis:
+    """Empty, as after a rebuild that found nothing."""
     shared_redis.flushdb()
+    Chores(shared_redis).set_epoch()
     return shared_redis
 
 

@@ -13,6 +13,7 @@ import psycopg
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from chalicelib.announcer import Announcer
+from chalicelib.chores import Chores
 from chalicelib.jobs import Completed, Job, JobStatus
 from chalicelib.redis_link import WAKE_CHANNEL
 from chalicelib.scheduler import Scheduler
@@ -50,6 +51,8 @@ class Scene(RuleBasedStateMachine):
         super().__init__()
         self.conn.execute("DELETE FROM jobs")
         self.world.cache.flushall()
+        Chores(self.world.cache).set_epoch()
+        self.is_lost = False  # Redis was flushed, and nobody has rebuilt it
         self.link = Severable(self.world.cache)
         self.scheduler = Scheduler(
             registry=self.world.registry,

@@ -356,6 +356,25 @@ def test_what_is_set_survives_the_loss_of_redis(world: World, flow: Flow, databa
     assert take(world).members == []
 
 
+def test_after_a_loss_nothing_is_taken_until_all_leases_are_known_again(
+    world: World, flow: Flow, database: Database
+) -> None:
+    flow.change("default", QueueChange(max_running=1))
+    world.submit()
+    world.fetcher("living").fetch({"default": 1}, FOREVER)
+    world.cache.flushall()
+    world.submit()
+    lost = world.fetcher().fetch({"default": 1}, FOREVER)
+    assert (lost.is_lost, lost.jobs) == (True, [])
+
+    a_maintenance(database, world.cache).run_once()
+
+    found = world.fetcher().fetch({"default": 1}, FOREVER)
+    assert (found.is_lost, found.jobs) == (False, [])
+    flow.change("default", QueueChange(max_running=2))
+    assert len(world.fetcher().fetch({"default": 2}, FOREVER).jobs) == 1
+
+
 def test_a_rebuild_brings_back_what_is_set_before_the_first_job(
     world: World, flow: Flow, database: Database, conn: psycopg.Connection[Any]
 ) -> None:

@@ -173,6 +173,11 @@ class AnyOrder(Scene):
         fetched: Fetched | None = None
         with contextlib.suppress(StoreUnavailable):
             fetched = worker.fetcher.fetch(dict.fromkeys(names, limit), fits)
+        if self.is_lost:
+            assert fetched is not None
+            assert (fetched.is_lost, fetched.jobs, fetched.looks) == (True, [], {})
+            self.reminders = self.reminders_in_redis()
+            return
         taken = [UUID(bytes=raw) for raw in worker.attempts.asked]
         self.expect_taken(taken, names, limit)
         claimed = self.claim_in_model(taken, worker, has_time=has_time)
@@ -306,6 +311,7 @@ class AnyOrder(Scene):
     def flush(self, runs_maintenance: bool) -> None:
         self.world.cache.flushall()
         self.reminders.clear()
+        self.is_lost = not runs_maintenance
         if runs_maintenance:
             self.maintenance.run_once()
             self.remind(*self.unfinished())
@@ -316,6 +322,7 @@ class AnyOrder(Scene):
         self.conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
         mended = self.unfinished() if how == "rebuild" else self.lost()
         assert getattr(self.maintenance, how)() == len(mended)
+        self.is_lost = self.is_lost and how != "rebuild"
         self.remind(*mended)
 
     @precondition(lambda self: self.reminders)
