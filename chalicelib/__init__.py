@@ -28,6 +28,7 @@ Adapters, one outside service each:
                    partitions and others, and how rows travel
     throttle       Redis: what is set of queues, and how take obeys it
     turns          Redis: jobs that belong to keys, and whose turn it is
+    queue_scripts  the Lua by which jobs move between sets
     queues         Redis: when to look at which job
     workers        Redis: who is alive and does what, and the bell
     connections    Redis: who watches what

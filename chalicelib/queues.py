@@ -21,9 +21,10 @@ import redis
 
 from chalicelib.jobs import Job, JobStatus
 from chalicelib.members import KEY_BYTES, RANK_STEP, Ranked, is_keyed, member, rank
+from chalicelib.queue_scripts import SYNC, SYNC_KEYED, TAKE
 from chalicelib.redis_link import CONNECTIONS, EPOCH, WAKE_CHANNEL, Batch, reaching_redis, text
-from chalicelib.throttle import ALLOWANCE, throttle_of
-from chalicelib.turns import CALL_UP, SERVE, turns_of
+from chalicelib.throttle import throttle_of
+from chalicelib.turns import turns_of
 
 CHUNK = 1_000  # members a script call: with their scores far below what Lua's unpack takes (8,000)
 MOST_NAMES = 200  # of queues, before those that are empty are forgotten: every look at the queues looks at all
@@ -156,7 +157,7 @@ class Queues:
         batch.commands.exists(EPOCH)
         for queue, most in shares.items():
             keys = *sets_of(queue), *turns_of(queue)[1:], *throttle_of(queue)
-            batch.commands.eval(_TAKE, len(keys), *keys, most, _ms(lease))
+            batch.commands.eval(TAKE, len(keys), *keys, most, _ms(lease))
         batch.commands.hlen(CONNECTIONS)
         is_known, *answers, watchers = batch.send()
         if not is_known:
@@ -165,11 +166,11 @@ class Queues:
 
     def _put(self, placed: _Places, batch: Batch) -> None:
         for queue, arguments in placed.plain.calls():
-            batch.commands.eval(_SYNC, 4, *sets_of(queue)[:3], throttle_of(queue)[0], WAKE_CHANNEL, queue, *arguments)
+            batch.commands.eval(SYNC, 4, *sets_of(queue)[:3], throttle_of(queue)[0], WAKE_CHANNEL, queue, *arguments)
         for queue, arguments in placed.keyed.calls():
             _, delayed, leased, lines = sets_of(queue)
             keys = lines, delayed, leased, *turns_of(queue)[1:], throttle_of(queue)[0]
-            batch.commands.eval(_SYNC_KEYED, len(keys), *keys, WAKE_CHANNEL, queue, *arguments)
+            batch.commands.eval(SYNC_KEYED, len(keys), *keys, WAKE_CHANNEL, queue, *arguments)
         for queue in placed.queues():
             batch.commands.sadd(_NAMES, queue)  # after its jobs, see forget_idle
 
@@ -258,144 +259,3 @@ def sets_of(queue: str) -> tuple[str, str, str, str]:
 
 
 _NAMES = "queues"
-
-
-# What both sync scripts do: jobs that leave ``leased`` where no slot was left are news to workers. They know COPY and LEASED.
-_FREE = """
-local function leave_leased(members)
-  local freed = redis.call('ZREM', LEASED, unpack(members))
-  if freed == 0 then return false end
-  local most = redis.call('HGET', COPY, 'max_running')
-  return most and redis.call('ZCARD', LEASED) + freed >= tonumber(most)
-end
-"""
-
-# KEYS     ready, delayed, leased; the queue's throttle
-# ARGV[1]  channel to wake workers on
-# ARGV[2]  the queue's name, which they are told
-# ARGV[3]  where the jobs belong: 1 to 3 as in KEYS, 4 for nowhere
-# ARGV[4…] score and member of each; nowhere: members only
-# returns  nothing
-_SYNC = (
-    "local READY, DELAYED, LEASED, COPY = unpack(KEYS)"
-    + _FREE
-    + """
-local place, step = tonumber(ARGV[3]), ARGV[3] == '4' and 1 or 2
-local is_news = place == 1 and redis.call('EXISTS', READY) == 0
-local soonest = redis.call('ZRANGE', DELAYED, 0, 0)[1]
-local members = {}
-for i = 3 + step, #ARGV, step do members[#members + 1] = ARGV[i] end
-if place ~= 1 then redis.call('ZREM', READY, unpack(members)) end
-if place ~= 2 then redis.call('ZREM', DELAYED, unpack(members)) end
-if place ~= 3 and leave_leased(members) then is_news = true end
-if place < 4 then redis.call('ZADD', KEYS[place], unpack(ARGV, 4)) end
-local head = place == 2 and redis.call('ZRANGE', DELAYED, 0, 0)[1]
-if is_news or (head and head ~= soonest) then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
-"""
-)
-
-# The same for jobs with keys. A key whose slot is free now is called up, and workers are woken for it.
-# KEYS     lines, delayed, leased, slots, turns, parked; the queue's throttle
-# ARGV     as above
-# returns  nothing
-_SYNC_KEYED = (
-    "local LINES, DELAYED, LEASED, SLOTS, TURNS, PARKED, COPY = unpack(KEYS)"
-    + _FREE
-    + CALL_UP
-    + """
-local place, step = tonumber(ARGV[3]), ARGV[3] == '4' and 1 or 2
-local is_news = place == 1 and redis.call('EXISTS', TURNS) == 0
-local soonest = redis.call('ZRANGE', DELAYED, 0, 0)[1]
-local members, slots = {}, {}
-for i = 3 + step, #ARGV, step do members[#members + 1] = ARGV[i] end
-for i, m in ipairs(members) do slots[2 * i - 1], slots[2 * i] = 0, m end
-if place ~= 1 then redis.call('ZREM', LINES, unpack(members)) end
-if place ~= 2 then redis.call('ZREM', DELAYED, unpack(members)) end
-if place ~= 3 and leave_leased(members) then is_news = true end
-if place < 4 then redis.call('ZADD', KEYS[place], unpack(ARGV, 4)) end
-if place == 3 then redis.call('ZADD', SLOTS, unpack(slots)) return end
-local freed = redis.call('ZREM', SLOTS, unpack(members)) > 0
-for _, key in ipairs(keys_of(members)) do
-  if freed and redis.call('ZREM', PARKED, key) == 1 then is_news = true end
-  call_up(key)
-end
-local head = place == 2 and redis.call('ZRANGE', DELAYED, 0, 0)[1]
-if is_news or (head and head ~= soonest) then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
-"""
-)
-
-# KEYS     ready, delayed, leased, lines; slots, turns, parked; the queue's throttle, its mark and its pace
-# ARGV[1]  limit     most jobs to take, at most 2,000
-# ARGV[2]  lease_ms  how long they are hidden from other workers
-# returns  ms until there may be more (0: there is, -1: nobody can tell), the queue's weight, then members, best first.
-#          Of jobs that are held back the wait is their slot's or pace's alone: other jobs that come due change nothing.
-_TAKE = (
-    """
-local READY, DELAYED, LEASED, LINES, SLOTS, TURNS, PARKED, COPY, MARK, PACE = unpack(KEYS)
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local lease_end = now + ARGV[2]
-local function add(members, key, score)
-  local parts = {}
-  for i, m in ipairs(members) do parts[2 * i - 1], parts[2 * i] = score, m end
-  if #parts > 0 then redis.call('ZADD', key, unpack(parts)) end
-end
-local function remove(members, key)
-  if #members > 0 then redis.call('ZREM', key, unpack(members)) end
-end
-"""
-    + CALL_UP
-    + ALLOWANCE
-    + SERVE
-    + """
--- What has come due: at most a thousand at once, so that nothing waits long for this script.
-for _, set in ipairs({DELAYED, LEASED}) do
-  local due, ready, keyed = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 1000), {}, {}
-  remove(due, set)
-  for _, m in ipairs(due) do
-    if is_keyed(m) then keyed[#keyed + 1] = m
-    else ready[#ready + 1], ready[#ready + 2] = rank_of(m) * STEP + now, m end
-  end
-  if #ready > 0 then redis.call('ZADD', READY, unpack(ready)) end
-  add(keyed, LINES, 0)
-  if set == LEASED then remove(keyed, SLOTS) end
-  for _, key in ipairs(keys_of(keyed)) do
-    if set == LEASED then redis.call('ZREM', PARKED, key) end
-    call_up(key)
-  end
-end
-local due = redis.call('ZRANGEBYSCORE', PARKED, '-inf', now, 'LIMIT', 0, 1000)
-remove(due, PARKED)
-for _, key in ipairs(due) do call_up(key) end
-
-local taken, most = {}, allowance(tonumber(ARGV[1]))
-if most > 0 and redis.call('EXISTS', TURNS) == 1 then
-  taken = serve_in_turns(most)
-elseif most > 0 then
-  for i, m in ipairs(redis.call('ZPOPMIN', READY, most)) do
-    if i % 2 == 1 then taken[#taken + 1] = m end
-  end
-  add(taken, LEASED, lease_end)
-end
-if #taken > 0 and interval then
-  charge({next_start('', tonumber(interval), tonumber(burst)) + #taken * interval, ''})
-end
-
-local function wait_for_more()
-  local sets = {DELAYED, LEASED, PARKED}
-  if redis.call('EXISTS', READY, TURNS) > 0 then
-    local more, wait = allowance(1)
-    if more > 0 then return 0 end
-    if wait then return wait end
-    sets = {LEASED}
-  end
-  local wait = -1
-  for _, set in ipairs(sets) do
-    local due = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
-    if due and (wait < 0 or due - now < wait) then wait = math.max(0, due - now) end
-  end
-  return math.ceil(wait)
-end
-return {wait_for_more(), weight or '1', unpack(taken)}
-"""
-)

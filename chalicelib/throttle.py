@@ -122,15 +122,17 @@ local function charge(starts)
   redis.call('PEXPIRE', PACE, math.ceil(last - now) + 1000)
 end
 
--- How many of ``most`` may be taken; and where it is none, ms until there may be more (-1: until somebody says so, nil: until
--- there is a slot). Not under 20 ms: a fast queue is looked at for a handful of starts, not for each.
-local function allowance(most)
+-- How many of ``most`` may start now, slots aside; and where it is none, ms until there may be more (-1: until somebody says so).
+-- Not under 20 ms: a fast queue is looked at for a handful of starts, not for each.
+local function startable(most)
   if not paused then return redis.call('EXISTS', MARK) == 0 and most or 0, 1000 end
   if paused == '1' then return 0, -1 end
-  if slots then most = math.min(most, slots - redis.call('ZCARD', LEASED)) end
-  if most < 1 then return 0, nil end
   if not interval then return most, 0 end
   local count, wait = pace('', tonumber(interval), tonumber(burst))
   return math.min(most, count), math.max(20, wait)
+end
+
+local function free_slots()
+  return slots and slots - redis.call('ZCARD', LEASED) or 1e9
 end
 """

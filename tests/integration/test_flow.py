@@ -129,6 +129,51 @@ def test_a_lease_that_is_over_holds_no_slot(
     assert count(take(world)) == 1
 
 
+def test_a_job_whose_lease_redis_lost_sight_of_goes_on_in_its_own_slot(world: World, flow: Flow) -> None:
+    """Its worker lives, and could not reach Redis: the claim is refused, and nobody else may have started meanwhile."""
+    flow.change("default", QueueChange(max_running=1))
+    running = world.submit()
+    assert len(world.fetcher("living").fetch({"default": 1}, FOREVER).jobs) == 1
+    world.submit()
+    world.cache.zadd(LEASED, {member(running): 1})
+
+    fetcher = world.fetcher("other")
+    found = fetcher.fetch({"default": 9}, FOREVER)
+    fetcher.follow_up(found, FOREVER)
+
+    assert (found.jobs, found.looks["default"].members) == ([], [member(running)])
+    assert fetcher.fetch({"default": 9}, FOREVER).looks["default"].members == []
+
+
+def test_leases_that_are_over_wait_while_their_queue_is_paused(world: World, flow: Flow) -> None:
+    flow.change("default", QueueChange(max_running=1))
+    running = world.submit()
+    take(world)
+    flow.change("default", QueueChange(paused=True))
+    world.cache.zadd(LEASED, {member(running): 1})
+
+    seen = take(world)
+
+    assert (seen.members, seen.wait) == ([], None)
+    flow.change("default", QueueChange(paused=False))
+    assert take(world).members == [member(running)]
+
+
+def test_leases_that_are_over_keep_to_the_pace(world: World, flow: Flow) -> None:
+    flow.change("default", QueueChange(max_running=9, rate_limit=Rate(jobs=1, per_seconds=60)))
+    running = world.submit()
+    take(world)
+    world.cache.zadd(LEASED, {member(running): 1})
+
+    seen = take(world)
+
+    assert seen.members == []
+    assert seen.wait is not None
+    assert timedelta(seconds=50) < seen.wait <= timedelta(seconds=60)
+    age_bucket(world, 60)
+    assert take(world).members == [member(running)]
+
+
 def test_fewer_slots_than_leases_are_waited_for(world: World, flow: Flow) -> None:
     jobs = [world.submit() for _ in range(4)]
     take(world, limit=3)

@@ -204,6 +204,33 @@ def test_a_lease_that_is_over_frees_its_keys_slot(world: World, line: Line, flow
     assert line.take() == ""
 
 
+def test_a_keys_lease_that_is_over_keeps_its_slot_from_all_others(world: World, line: Line, flow: Flow) -> None:
+    flow.change("default", QueueChange(max_running_per_key=2, rate_limit_per_key=Rate(jobs=1, per_seconds=60, burst=2)))
+    line.add("aa")
+    line.take()
+    line.add("ab")
+    world.cache.zunionstore(LEASED, {LEASED: 0})
+
+    assert line.take() == "b"
+    world.cache.zincrby(PACE, -60_000, key_hash("a"))
+    world.cache.zunionstore(PARKED, {PARKED: 0})
+    assert line.take() == "a"
+    assert world.cache.zcard(LINES) == 1
+
+
+def test_leases_beyond_a_lowered_limit_give_their_slots_up_when_they_are_over(
+    world: World, line: Line, flow: Flow
+) -> None:
+    flow.change("default", QueueChange(max_running_per_key=3))
+    line.add("aaa")
+    line.take()
+    flow.change("default", QueueChange(max_running_per_key=1))
+    world.cache.zunionstore(LEASED, {LEASED: 0})
+
+    assert line.take() == "a"
+    assert world.cache.zcard(LINES) == 2
+
+
 def test_a_key_that_is_waited_for_says_when_its_lease_is_over(world: World, line: Line, flow: Flow) -> None:
     flow.change("default", QueueChange(max_running_per_key=1))
     line.add("aa")
