@@ -26,6 +26,9 @@ class Change(NamedTuple):
     version: int | None
     lease_was_over: bool | None
     worker_id: str | None = None
+    queue: str | None = None
+    concurrency_key: str | None = None
+    lease_expires_at: datetime | None = None
     at: datetime | None = None
 
 
@@ -57,7 +60,7 @@ def changes(connection: psycopg.Connection[Any]) -> list[Change]:
         return cursor.execute(
             """
             SELECT id, operation, status_was, status, attempt_was, attempt, version_was, version, lease_was_over,
-                   worker_id, at
+                   worker_id, queue, concurrency_key, lease_expires_at, at
               FROM chaos.changes ORDER BY number
             """
         ).fetchall()
@@ -94,6 +97,9 @@ CREATE TABLE chaos.changes (
     version         integer,
     lease_was_over  boolean,
     worker_id       text,
+    queue           text,
+    concurrency_key text,
+    lease_expires_at timestamptz,
     transaction     bigint      NOT NULL DEFAULT txid_current(),
     at              timestamptz NOT NULL DEFAULT clock_timestamp()
 );
@@ -101,9 +107,10 @@ CREATE TABLE chaos.changes (
 CREATE FUNCTION chaos.record() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO chaos.changes
-           (id, operation, status_was, status, attempt_was, attempt, version_was, version, lease_was_over, worker_id)
+           (id, operation, status_was, status, attempt_was, attempt, version_was, version, lease_was_over, worker_id, queue,
+            concurrency_key, lease_expires_at)
     VALUES (coalesce(NEW.id, OLD.id), TG_OP, OLD.status, NEW.status, OLD.attempt, NEW.attempt, OLD.version, NEW.version,
-            OLD.lease_expires_at <= now(), NEW.worker_id);
+            OLD.lease_expires_at <= now(), NEW.worker_id, NEW.queue, NEW.concurrency_key, NEW.lease_expires_at);
     RETURN NULL;
 END $$;
 

@@ -23,7 +23,7 @@ from chalicelib.store.database import Database
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from infra.local.services import ROOT
-from tests.chaos import history, ledger, servers
+from tests.chaos import history, ledger, narrow, servers
 from tests.chaos.crew import Crew
 from tests.chaos.faults import FAULTS, Stage
 from tests.chaos.pace import Pace
@@ -102,6 +102,10 @@ def _migrate(both: Servers) -> None:
     PartitionStore(database).ensure()
     database.close()
     with psycopg.connect(both.database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO queues (name, max_running, max_running_per_key) VALUES (%s, %s, %s)",
+            (narrow.QUEUE, narrow.MAX_RUNNING, narrow.MAX_RUNNING_PER_KEY),
+        )
         history.record(connection)
 
 

@@ -46,7 +46,7 @@ def _is_late(_: object, jobs: Sequence[object], batch: Any) -> bool:
 
 
 WORKER_STEPS = (
-    Step("take>claim", Queues, "take", after=lambda taken: bool(taken.ids)),
+    Step("take>claim", Queues, "take", after=lambda taken: any(look.members for look in taken.looks.values())),
     Step("claim>run", AttemptStore, "claim", after=bool),
     Step("run>settle", Executor, "run", after=_always),
     Step("complete>sync", AttemptStore, "complete", after=bool),

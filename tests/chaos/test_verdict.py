@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from tests.chaos import verdict
+from tests.chaos import narrow, verdict
 from tests.chaos.history import Change, Row
 from tests.chaos.ledger import Account, Run
 from tests.chaos.verdict import Evidence, judge
@@ -70,6 +71,17 @@ def a_life(job_id: UUID, *moves: str, attempt: int = 0, version: int = 1) -> lis
     return changes
 
 
+def claims(*keys: str, lasting: float = 60.0) -> list[Change]:
+    """Of jobs of the narrow queue, one after the other. lasting: seconds, until each lease is over."""
+    claimed = []
+    for number, key in enumerate(keys):
+        at = datetime(2026, 11, 25, 12, 0, number, tzinfo=UTC)
+        leased_until = at + timedelta(seconds=lasting)
+        (change,) = a_life(UUID(int=10 + number), "QUEUED RUNNING 1 2")
+        claimed.append(change._replace(queue=narrow.QUEUE, concurrency_key=key, lease_expires_at=leased_until, at=at))
+    return claimed
+
+
 def a_run(job_id: UUID, attempt: int, result: str = "") -> Run:
     return Run(job_id=job_id, attempt=attempt, pid=1, result=result)
 
@@ -94,6 +106,12 @@ def with_account(evidence: Evidence, **fields: Any) -> Evidence:
 
 def test_a_good_run_is_not_complained_about() -> None:
     assert judge(a_good_run()) == []
+
+
+def test_a_lease_that_is_over_holds_no_slot() -> None:
+    several = with_more(a_good_run(), *claims("a", "a", "a", "a", lasting=0.5))
+
+    assert list(verdict.no_more_run_than_their_queue_allows(several)) == []
 
 
 Tampering = Callable[[Evidence], Evidence]
@@ -128,6 +146,8 @@ WRONG: list[tuple[Callable[[Evidence], object], Tampering]] = [
     (verdict.failed_jobs_had_a_reason, lambda good: with_row(good, DONE, status="FAILED")),
     (verdict.cancelled_jobs_were_asked_to_end, lambda good: with_row(good, DROPPED, is_cancel_requested=False)),
     (verdict.cancelled_jobs_were_asked_to_end, lambda good: with_account(good, cancelled={DONE: "RUNNING"})),
+    (verdict.no_more_run_than_their_queue_allows, lambda good: with_more(good, *claims("a", "b", "c", "d"))),
+    (verdict.no_more_run_than_their_queue_allows, lambda good: with_more(good, *claims("a", "a"))),
 ]
 
 

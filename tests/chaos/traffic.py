@@ -9,10 +9,12 @@ import msgspec
 
 from chalicelib.backoff import Fixed
 from chalicelib.submissions import Submission
+from tests.chaos import narrow
 from tests.chaos.handlers import Work
 from tests.chaos.pace import Pace
 
-QUEUES = ("default", "mail", "reports.daily", "slow")
+QUEUES = ("default", "mail", "reports.daily", "slow", narrow.QUEUE)
+KEYS = ("ann", "bob", "cem")
 WEIGHTS = {
     "quick": 45,
     "sleepy": 16,
@@ -34,6 +36,8 @@ def submission(rng: random.Random, pace: Pace, serial: str) -> Submission:
         options["delay_seconds"] = rng.uniform(0.05, pace.lease)
     if rng.random() < 0.3:
         options["priority"] = rng.randint(-100, 100)
+    if rng.random() < 0.4:
+        options["concurrency_key"] = rng.choice(KEYS)
     if kind == "flaky" and rng.random() < 0.5:
         options["backoff"] = Fixed(seconds=rng.uniform(0, 1))
     return Submission(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
+from tests.chaos import narrow
 from tests.chaos.history import Change, Row
 from tests.chaos.ledger import Account
 
@@ -165,6 +167,32 @@ def cancelled_jobs_were_asked_to_end(evidence: Evidence) -> Iterator[str]:
             yield f"the cancel of {job_id} was answered with {answer}, and yet: {found}"
 
 
+def no_more_run_than_their_queue_allows(evidence: Evidence) -> Iterator[str]:
+    """At each claim: how many of the queue, and of the job's key, have leases that go on."""
+    leased: dict[UUID, Change] = {}
+    for change in evidence.changes:
+        if change.queue != narrow.QUEUE:
+            continue
+        if change.status == "RUNNING":
+            leased[change.id] = change
+        else:
+            leased.pop(change.id, None)
+        if change.status == "RUNNING" and change.attempt != change.attempt_was:
+            yield from _beyond_limits(change, _living(leased.values(), change.at))
+
+
+def _living(leases: Iterable[Change], at: datetime | None) -> list[Change]:
+    return [lease for lease in leases if at and lease.lease_expires_at and lease.lease_expires_at > at]
+
+
+def _beyond_limits(claim: Change, living: Sequence[Change]) -> Iterator[str]:
+    if len(living) > narrow.MAX_RUNNING:
+        yield f"{len(living)} run in a queue that allows {narrow.MAX_RUNNING}: {claim}"
+    key = claim.concurrency_key
+    if key and sum(lease.concurrency_key == key for lease in living) > narrow.MAX_RUNNING_PER_KEY:
+        yield f"more than {narrow.MAX_RUNNING_PER_KEY} of a key run: {claim}"
+
+
 RULES: tuple[Callable[[Evidence], Iterable[str]], ...] = (
     every_job_is_final,
     what_was_acknowledged_exists_once,
@@ -177,6 +205,7 @@ RULES: tuple[Callable[[Evidence], Iterable[str]], ...] = (
     completed_jobs_ran_and_kept_their_result,
     failed_jobs_had_a_reason,
     cancelled_jobs_were_asked_to_end,
+    no_more_run_than_their_queue_allows,
 )
 
 
