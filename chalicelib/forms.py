@@ -19,7 +19,7 @@ from chalicelib.jobs import JobStatus, Label
 from chalicelib.store.jobs import Once
 from chalicelib.store.lists import JobFilter, Part
 from chalicelib.store.partitions import first_id_at
-from chalicelib.submissions import Name, Tag
+from chalicelib.submissions import ConcurrencyKey, Name, Tag
 from chalicelib.views import JobView
 
 MOST_JOBS = 10_000  # a batch
@@ -55,6 +55,7 @@ class Filter(Form, frozen=True):
     queue: Annotated[Name, Meta(description="Of this queue.")] | UnsetType = UNSET
     job_type: Annotated[Name, Meta(description="Of this type.")] | UnsetType = UNSET
     tag: Annotated[Tag, Meta(description="With this tag.")] | UnsetType = UNSET
+    concurrency_key: Annotated[ConcurrencyKey, Meta(description="Of this key.")] | UnsetType = UNSET
     created_after: Annotated[Moment, Meta(description="Since then, inclusive.")] | UnsetType = UNSET
     created_before: Annotated[Moment, Meta(description="Before that, exclusive.")] | UnsetType = UNSET
     cursor: Annotated[
@@ -67,6 +68,7 @@ class Filter(Form, frozen=True):
             queue=self.queue or None,
             job_type=self.job_type or None,
             tag=self.tag or None,
+            concurrency_key=self.concurrency_key or None,
             before=_earlier(self.cursor or None, _first_id(self.created_before or None)),
             after=_first_id(self.created_after or None),
             limit=limit,

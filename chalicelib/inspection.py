@@ -9,17 +9,18 @@ from uuid import UUID
 import msgspec
 import redis
 
-from chalicelib.members import is_keyed, is_member, raw_id_of
+from chalicelib.members import KEY_BYTES, is_keyed, is_member, raw_id_of
 from chalicelib.queues import DELAYED, LEASED, READY, sets_of
 from chalicelib.redis_link import CONNECTIONS, Batch, reaching_redis, text
 from chalicelib.stream import CURSOR, EVENTS, LEADER
+from chalicelib.turns import turns_of
 
 PAGE = 1_000
 
 
 class Scores(NamedTuple):
     """A member's score in each of its queue's sets, in ms since the epoch, or by rank in ``ready``, which here stands for the
-    lines of keys too. None: it is not in it."""
+    lines of keys too, but only where the key will be called. None: it is not in it."""
 
     ready: float | None
     delayed: float | None
@@ -70,6 +71,8 @@ class RedisInspection:
             at_once.time()
             for key in sets_of(queue):
                 at_once.zmscore(key, members)
+            for key in turns_of(queue)[2:]:
+                at_once.zmscore(key, [entry[:KEY_BYTES] for entry in members])
             (seconds, micros), *found = at_once.execute()
         return seconds * 1000 + micros / 1000, [_scores(*each) for each in zip(*found, strict=True)]
 
@@ -116,8 +119,11 @@ class RedisInspection:
 PLACES = (READY, DELAYED, LEASED, READY)  # of a queue's sets
 
 
-def _scores(ready: float | None, delayed: float | None, leased: float | None, line: float | None) -> Scores:
-    return Scores(line if ready is None else ready, delayed, leased)
+def _scores(
+    ready: float | None, delayed: float | None, leased: float | None, line: float | None, *called: float | None
+) -> Scores:
+    is_called = any(turn is not None for turn in called)
+    return Scores(line if ready is None and is_called else ready, delayed, leased)
 
 
 def _queue(key: str) -> str:

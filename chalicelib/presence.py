@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from chalicelib.hand import Hand
@@ -12,20 +13,34 @@ MOST_NAMED = 100  # of the running jobs
 
 
 class Presence:
-    """One worker process. Only a container's sign of life is one that submits rely on: a Lambda ends soon."""
+    """One worker process. Submits rely on the sign of life of a container that serves every queue: a Lambda ends soon.
 
-    def __init__(self, *, workers: Workers, hand: Hand, worker_id: str, form: Form, host: str, pid: int) -> None:
+    only: the queues that it takes from; none: all.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: Workers,
+        hand: Hand,
+        worker_id: str,
+        form: Form,
+        host: str,
+        pid: int,
+        only: Collection[str] = (),
+    ) -> None:
         self._workers = workers
         self._hand = hand
         self._worker_id = worker_id
         self._form = form
         self._host = host
         self._pid = pid
+        self._only = sorted(only)
         self._started_at = datetime.now(UTC)
 
     def show(self) -> None:
         """Raises QueueUnavailable."""
-        if self._form == "container":
+        if self._form == "container" and not self._only:
             self._workers.show_life(self._worker_id)
         self._workers.report(self._report())
 
@@ -46,4 +61,5 @@ class Presence:
             seen_at=datetime.now(UTC),
             running=running[:MOST_NAMED],
             running_count=len(running),
+            queues=self._only,
         )

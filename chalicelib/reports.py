@@ -54,7 +54,7 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker process. seen_at: its last sign of life; running: at most a hundred jobs."""
+    """A worker process. seen_at: its last sign of life; running: at most a hundred jobs; queues: it takes from, none: all."""
 
     id: str
     form: str
@@ -66,6 +66,7 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     seen_at: Time
     running: list[UUID]
     running_count: int
+    queues: list[str]
 
 
 class MinuteView(msgspec.Struct, frozen=True, kw_only=True):

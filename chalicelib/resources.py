@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -210,12 +210,17 @@ def doctor() -> Doctor:
     )
 
 
-def engine(slots: int, *, shows_life: bool) -> Engine:
-    """A new worker on shared clients. shows_life: whether submits may rely on it, and wake no Lambda."""
+def engine(slots: int, *, shows_life: bool, only: Collection[str] = ()) -> Engine:
+    """A new worker on shared clients. shows_life: whether submits may rely on it, and wake no Lambda.
+
+    only: the queues that it takes from; none: those that the settings name, or else all. On one that leaves queues to others no
+    submit relies.
+    """
+    only = only or settings().worker_queues
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{random.randbytes(3).hex()}"
     client = _redis()
     return Engine(
-        worker=_worker(worker_id, Hand(slots), "container" if shows_life else "lambda"),
+        worker=_worker(worker_id, Hand(slots), "container" if shows_life else "lambda", only),
         broadcaster=Broadcaster(
             name=worker_id, stream=EventStream(client), connections=connections(), gateway=gateway()
         ),
@@ -242,10 +247,16 @@ def _maintenance(role: str) -> Maintenance:
     )
 
 
-def _worker(worker_id: str, hand: Hand, form: Form) -> Worker:
+def _worker(worker_id: str, hand: Hand, form: Form, only: Collection[str]) -> Worker:
     queues = Queues(_redis())
     presence = Presence(
-        workers=workers(), hand=hand, worker_id=worker_id, form=form, host=socket.gethostname(), pid=os.getpid()
+        workers=workers(),
+        hand=hand,
+        worker_id=worker_id,
+        form=form,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        only=only,
     )
     return Worker(
         worker_id=worker_id,
@@ -279,6 +290,7 @@ def _worker(worker_id: str, hand: Hand, form: Form) -> Worker:
             say_goodbye=presence.leave,
         ),
         hand=hand,
+        only=only,
     )
 
 

@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_addresses: bool  # whether handlers may reach loopback and private networks; only the local stage does
     auth_is_on: bool = True  # whether callers need API keys; only the local stage does without
     long_polls: int = LONG_POLLS  # that may wait at once; each holds a function
+    worker_queues: tuple[str, ...] = ()  # that a worker takes from, unless it is told otherwise; none: all
     requests_a_minute: int = REQUESTS_A_MINUTE  # that an API key may make which has no limit of its own
 
     @classmethod
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             prepare_statements=env.get("PREPARE_STATEMENTS") == "true",
             allow_private_addresses=env.get("ALLOW_PRIVATE_ADDRESSES") == "true",
             auth_is_on=env.get("API_AUTH") != "off",
+            worker_queues=tuple(filter(None, env.get("WORKER_QUEUES", "").replace(" ", "").split(","))),
             long_polls=int(env.get("API_LONG_POLLS") or LONG_POLLS),
             requests_a_minute=int(env.get("API_REQUESTS_A_MINUTE") or REQUESTS_A_MINUTE),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
 from datetime import timedelta
@@ -75,7 +75,9 @@ class Worker:
         settler: Settler,
         keeper: Keeper,
         hand: Hand,
+        only: Collection[str] = (),
     ) -> None:
+        """only: the queues that it takes from; none: all."""
         self.worker_id = worker_id
         self._settings = settings
         self._queues = queues
@@ -95,6 +97,7 @@ class Worker:
         self._hurrying = threading.Event()
         self._closed = threading.Event()
         self._misfits: dict[UUID, Job] = {}
+        self._only = frozenset(only)
         self._rota = Rota()
         self._names_read_at = 0.0
         self._is_last_look = False
@@ -178,7 +181,7 @@ class Worker:
     def _read_names(self) -> None:
         """Again each second; a queue that comes to life meanwhile rings the bell with its name."""
         if time.monotonic() - self._names_read_at > LOOK_AGAIN_SECONDS:
-            self._rota.know(self._queues.busy_names())
+            self._rota.know(filter(self._serves, self._queues.busy_names()))
             self._names_read_at = time.monotonic()
 
     def _start(self, jobs: list[ClaimedJob], asked_at: float) -> None:
@@ -222,8 +225,12 @@ class Worker:
                 self._closed.wait(RETRY_SECONDS)
 
     def _wake(self, queue: str) -> None:
-        self._rota.ring(queue)
+        if self._serves(queue):
+            self._rota.ring(queue)
         self._hand.changed.set()
+
+    def _serves(self, queue: str) -> bool:
+        return not self._only or queue in self._only
 
     def _release(self, attempts: list[Attempt]) -> None:
         """They go back to their queues and pay nothing. A handler that runs is told, and what it still says is ignored."""

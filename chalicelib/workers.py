@@ -23,7 +23,7 @@ FORMS: tuple[Form, ...] = ("container", "lambda")
 
 
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker process. running: the first hundred of the jobs whose handlers run."""
+    """A worker process. running: the first hundred of the jobs whose handlers run. queues: that it takes from; none: all."""
 
     id: str
     form: Form
@@ -35,6 +35,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     seen_at: datetime
     running: list[UUID]
     running_count: int
+    queues: list[str] = []
 
 
 class Workers:

@@ -25,12 +25,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--grace", type=float, default=25, help="seconds that started jobs get after SIGTERM (default 25)"
     )
+    parser.add_argument(
+        "--queue", action="append", default=[], metavar="NAME", help="take from this queue only; may be repeated"
+    )
     options = parser.parse_args(arguments)
     logs.start_logging()
     grace = timedelta(seconds=options.grace)
     if options.processes == 1:
-        return _serve(options.concurrency, grace)
-    return Processes(options.processes, lambda: _serve(options.concurrency, grace)).run()
+        return _serve(options.concurrency, grace, options.queue)
+    return Processes(options.processes, lambda: _serve(options.concurrency, grace, options.queue)).run()
 
 
 def _positive(text: str) -> int:
@@ -40,9 +43,9 @@ def _positive(text: str) -> int:
     return number
 
 
-def _serve(concurrency: int, grace: timedelta) -> int:
+def _serve(concurrency: int, grace: timedelta, queues: list[str]) -> int:
     try:
-        engine = resources.engine(concurrency, shows_life=True)
+        engine = resources.engine(concurrency, shows_life=True, only=queues)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: engine.stop())
         logger.info("worker started", extra={"concurrency": concurrency})

@@ -36,6 +36,7 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     queue: str | None = None
     job_type: str | None = None
     tag: str | None = None
+    concurrency_key: str | None = None
     before: UUID | None = None
     after: UUID | None = None
     limit: int = 100
@@ -132,6 +133,7 @@ class JobLists:
             + """LIMIT %(reach)s) AS job
                  WHERE (%(queue)s::text IS NULL OR job.queue = %(queue)s)
                    AND (%(job_type)s::text IS NULL OR job.job_type = %(job_type)s)
+                   AND (%(concurrency_key)s::text IS NULL OR job.concurrency_key = %(concurrency_key)s)
                    AND (%(status)s::text IS NULL OR job.status = %(status)s)
                    AND (NOT %(unfinished)s OR job.finished_at IS NULL)
                    AND (%(waits)s::bool IS NULL OR (job.run_at > now()) = %(waits)s)
@@ -166,6 +168,7 @@ def _asked(chosen: JobFilter) -> set[str]:
         "status": chosen.status,
         "waits": chosen.waits,
         "unfinished": chosen.unfinished or None,
+        "concurrency key": chosen.concurrency_key,
     }
     return {name for name, value in asked.items() if value is not None}
 

@@ -49,6 +49,9 @@ export interface Job {
   readonly tags: readonly string[];
   readonly timeout_seconds: number;
   readonly cancel_requested_at?: string | null;
+  readonly concurrency_key?: string | null;
+  readonly schedule?: string | null;
+  readonly scheduled_for?: string | null;
   /** Failed attempts; only where one job is read by its id. */
   readonly errors?: readonly JobFault[];
   /** What was too large for a list or a push, and is null there. */

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -243,7 +243,7 @@ class World:
             say_goodbye=lambda: None,
         )
 
-    def worker(self, slots: int = 4, worker_id: str = "w") -> Worker:
+    def worker(self, slots: int = 4, worker_id: str = "w", only: Sequence[str] = ()) -> Worker:
         hand = Hand(slots)
         return Worker(
             worker_id=worker_id,
@@ -256,6 +256,7 @@ class World:
             settler=self.settler(hand),
             keeper=self.keeper(hand),
             hand=hand,
+            only=only,
         )
 
     def run_due(self) -> int:

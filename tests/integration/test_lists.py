@@ -128,6 +128,16 @@ def test_a_list_by_tag_finds_each_job_once_and_survives_deleted_jobs(
     assert lists.page(JobFilter(tag="a")).jobs == []
 
 
+def test_a_list_by_concurrency_key_is_read_from_whatever_else_is_asked(store: JobStore, lists: JobLists) -> None:
+    wanted = insert(store, queue="mail", concurrency_key="ann")
+    insert(store, queue="mail", concurrency_key="bob")
+    insert(store, queue="mail")
+    other = insert(store, queue="other", concurrency_key="ann")
+
+    assert [job.id for job in lists.page(JobFilter(concurrency_key="ann", queue="mail")).jobs] == [wanted.id]
+    assert [job.id for job in lists.page(JobFilter(concurrency_key="ann")).jobs] == [other.id, wanted.id]
+
+
 def test_a_copy_has_its_originals_tags(store: JobStore, lists: JobLists) -> None:
     original = insert(store, tags=["a", "b"])
 

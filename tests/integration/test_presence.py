@@ -55,6 +55,14 @@ def test_a_worker_reports_who_it_is_and_what_it_runs(workers: Workers) -> None:
     assert datetime.now(UTC) - report.seen_at < timedelta(minutes=1)
 
 
+def test_nobody_relies_on_a_worker_that_leaves_queues_to_others(world: World) -> None:
+    hand = Hand(4)
+    Presence(workers=world.workers, hand=hand, worker_id="w", form="container", host="h", pid=7, only=["mail"]).show()
+
+    assert alive(world) == 0
+    assert [report.queues for report in world.workers.all()] == [["mail"]]
+
+
 def test_only_a_container_is_one_that_submits_rely_on(world: World) -> None:
     forms: list[Form] = ["lambda", "container"]
     for form in forms:
@@ -109,4 +117,5 @@ def test_a_report_is_what_the_api_promises(workers: Workers) -> None:
         "seen_at",
         "running",
         "running_count",
+        "queues",
     ]

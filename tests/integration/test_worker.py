@@ -44,6 +44,17 @@ def test_many_jobs_are_each_run_once(world: World) -> None:
     assert {row.attempt for row in world.store.find([job.id for job in jobs])} == {1}
 
 
+def test_a_worker_leaves_queues_alone_that_are_not_its_own(world: World) -> None:
+    mine, other = world.submit(queue="mail"), world.submit(queue="reports")
+    worker = world.worker(only=["mail"])
+    worker._wake("reports")
+
+    assert worker.run(Budget(timedelta(minutes=10), until_empty=True), grace=timedelta(seconds=5)) == 1
+
+    assert world.store.get(mine.id).status is JobStatus.COMPLETED
+    assert world.store.get(other.id).status is JobStatus.QUEUED
+
+
 def test_a_failing_job_is_tried_again_until_its_attempts_are_used_up(
     world: World, conn: psycopg.Connection[Any]
 ) -> None:

@@ -12,6 +12,13 @@ from chalicelib.settings import Settings
 ADDRESSES = {"DATABASE_URL": "postgresql://db", "REDIS_URL": "redis://cache"}
 
 
+def test_the_queues_of_a_worker_are_named_with_commas_between() -> None:
+    env = {"DATABASE_URL": "d", "REDIS_URL": "r"}
+
+    assert Settings.from_env(env | {"WORKER_QUEUES": "mail, reports"}).worker_queues == ("mail", "reports")
+    assert Settings.from_env(env).worker_queues == ()
+
+
 def test_everything_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(MissingSettings, match="DATABASE_URL, REDIS_URL"):
         Settings.from_env({})

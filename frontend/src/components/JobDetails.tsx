@@ -69,6 +69,13 @@ function Facts({ job }: { readonly job: Job }) {
     <dl className="facts">
       <Fact name="Queue">{job.queue}</Fact>
       <Fact name="Priority">{job.priority}</Fact>
+      {job.concurrency_key && <Fact name="Key">{job.concurrency_key}</Fact>}
+      {job.schedule && <Fact name="Schedule">{job.schedule}</Fact>}
+      {job.scheduled_for && (
+        <Fact name="Scheduled for">
+          <Moment at={job.scheduled_for} />
+        </Fact>
+      )}
       <Fact name="Created">
         <Moment at={job.created_at} />
       </Fact>
