@@ -7,6 +7,7 @@ Rules, pure:
     cron           which moments a cron expression names
     schedules      a schedule, and for which times it runs
     queue_settings what operators set of a queue
+    retention      how long finished jobs are kept, and when it is worth looking for what has expired
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
     histograms     durations in buckets, and percentiles of them
     tallies        what a batch of ended attempts adds to the statistics
@@ -24,7 +25,8 @@ Rules, pure:
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
     store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, keys, audit,
-                   partitions and others, and how rows travel
+                   partitions, retention, walks, detached (what pruning does to them) and others, and how
+                   rows travel
     throttle       Redis: what is set of queues, and how take obeys it
     queues         Redis: when to look at which job
     workers        Redis: who is alive and does what, and the bell
@@ -69,7 +71,7 @@ Use cases:
     worker         take, claim, run, settle, until told to stop
     outbox         events on their way to one connection
     broadcaster    events to connections
-    maintenance    rebuild, sweep, partitions, firing schedules
+    maintenance    rebuild, sweep, partitions, firing schedules, pruning
     checks/        what doctor looks at, one module a subject
     doctor         examine a deployment, and mend what is safe to mend
     engine         a worker with broadcaster and maintenance beside it

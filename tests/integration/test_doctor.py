@@ -134,7 +134,7 @@ ALL_CHECKS = {
     *("reminders_without_rows", "reminders_of_finished_jobs", "reminders_with_wrong_rank", "queues_without_names"),
     *("leases_over", "cancels_ignored", "sweep", "paused", "workers", "eviction_policy", "redis_memory"),
     *("postgres_connections", "idle_in_transaction", "connections_expired", "connections_unreadable"),
-    *("event_reader", "clock_skew", "machine_clock"),
+    *("event_reader", "clock_skew", "machine_clock", "retention_behind", "detached_partitions"),
 }
 
 
@@ -780,7 +780,8 @@ def test_a_database_without_any_schema_is_no_traceback(
     conn.execute("DROP DATABASE empty WITH (FORCE)")
     assert wrong(report).pop("schema_version") == "error"
     assert {name for name, severity in wrong(report).items() if severity == "warning"} == {
-        *("schema_ahead", "partitions_missing", "jobs_in_default_partition", "partitions_full", "reminders", "work")
+        *("schema_ahead", "partitions_missing", "jobs_in_default_partition", "partitions_full", "reminders", "work"),
+        *("retention_behind", "detached_partitions"),
     }
     assert 'relation "jobs" does not exist' in report.named("reminders").found
 
