@@ -73,7 +73,7 @@ class DetachedStore:
             if detached.parent == "jobs" and page < _size(alone, detached):
                 self._look(alone, detached, page, retention)
                 return True
-        if self._database.gives_way(_drop(detached)):
+        if self._database.gives_way(_drop(detached)) and all(each.oid != detached.oid for each in self.all()):
             logger.info("dropped a partition", extra={"partition": detached.name})
         return False
 
@@ -191,11 +191,13 @@ def _columns(alone: psycopg.Connection[Row]) -> sql.Composed:
 
 
 def _drop(detached: Detached) -> sql.Composed:
-    """Under its own lock: it may have been attached since we looked."""
+    """Under its own lock: it may have been attached since we looked, or dropped by another pruner."""
     return sql.SQL(
         """
         DO $$ BEGIN
-            IF to_regclass({text}) IS DISTINCT FROM {oid}::oid::regclass THEN RETURN; END IF;
+            IF NOT pg_try_advisory_xact_lock(hashtext('job-scheduler pruning'))
+               OR to_regclass({text})::oid IS DISTINCT FROM {oid}::oid THEN RETURN;
+            END IF;
             LOCK TABLE ONLY {name} IN ACCESS EXCLUSIVE MODE;
             IF EXISTS (SELECT FROM pg_inherits WHERE inhrelid = {oid}) THEN RETURN; END IF;
             DROP TABLE {name};

@@ -132,7 +132,7 @@ class WalkStore:
             walk = self._begun(alone, due, retention)
             seen = self._look(alone, due.partition, walk, retention)
             if not walk.empties and seen.kept:
-                walk = msgspec.structs.replace(walk, empties=True)
+                walk = msgspec.structs.replace(walk, place=START, empties=True)  # again, from the start
                 seen = self._look(alone, due.partition, walk, retention)
             gone = self._delete(alone, due.partition, walk, seen, retention) if walk.empties else 0
             return Step(self._save(alone, due, _further(walk, seen), seen, retention), gone)

@@ -249,6 +249,23 @@ def test_a_turn_is_bounded_and_the_next_one_goes_on(conn: Connection, past: Past
     assert ids(conn) == {kept}
 
 
+def test_what_was_only_looked_at_is_deleted_once_something_is_found_that_stays(
+    conn: Connection, past: Past, database: Database
+) -> None:
+    make(conn, ONE)
+    for _ in range(7):
+        past.job(ONE)
+    kept = past.job(ONE, FAILED)
+    walks = WalkStore(database, looked_at=2, deleted=5)
+    (due,) = [each for each in walks.due(Retention()) if not each.partition.is_default]
+
+    steps = [walks.step(due, Retention()) for _ in range(6)]
+
+    assert [step.gone for step in steps] == [0, 0, 0, 5, 2, 0]
+    assert steps[-1].came is Came.OVER
+    assert everywhere(conn) == [{kept}] * 3
+
+
 def test_a_turn_without_time_does_nothing(conn: Connection, past: Past, database: Database) -> None:
     make(conn, ONE)
     job_id = past.job(ONE)
