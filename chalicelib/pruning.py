@@ -61,8 +61,7 @@ class JobPruning:
         retention = self._retention.get()
         self._drop(retention)
         for due in self._walks.due(retention):
-            if self._has_time():
-                self._walk(due, retention)
+            self._walk(due, retention)
         for partition in self._detached.orphans(retention) if self._has_time() else []:
             self._let_go(partition, retention)
 

@@ -136,15 +136,18 @@ def test_an_unfinished_job_keeps_its_partition_and_nothing_else_in_it(
     conn: Connection, past: Past, pruning: JobPruning
 ) -> None:
     make(conn, ONE)
-    kept = [past.job(ONE, status) for status in (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.BLOCKED)]
-    for _ in range(3):
+    kept = []
+    for status in (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.BLOCKED):
         past.job(ONE)
+        kept.append(past.job(ONE, status))
+    past.job(ONE)
 
     pruning.run()
 
     assert days_exist(conn, ONE) == [True, True, True]
     assert everywhere(conn) == [{*kept}] * 3
-    assert pruned(conn)["COMPLETED"] == 3
+    assert conn.execute("SELECT count(*) FROM job_tags").fetchall() == [(6,)]
+    assert pruned(conn)["COMPLETED"] == 4
 
 
 def test_failed_jobs_stay_longer_than_completed_ones(conn: Connection, past: Past, pruning: JobPruning) -> None:
@@ -329,12 +332,16 @@ def test_partitions_of_tags_and_logs_stay_while_there_are_jobs_of_their_day(
     assert days_exist(conn, TWO) == [False, False, False]
 
 
-def test_young_partitions_without_jobs_stay(conn: Connection, pruning: JobPruning) -> None:
-    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+def test_young_partitions_of_tags_and_logs_stay_without_jobs(
+    conn: Connection, pruning: JobPruning, database: Database
+) -> None:
+    soon = datetime.now(UTC).date() + timedelta(days=6)
+    conn.execute(f"DROP TABLE {name_of(soon)}".encode())
 
     pruning.run()
 
-    assert days_exist(conn, tomorrow) == [True] * 3
+    assert days_exist(conn, soon) == [False, True, True]
+    assert PartitionStore(database).ensure() == [name_of(soon)]
 
 
 # What goes wrong on the way
@@ -394,6 +401,7 @@ def test_a_table_that_is_only_called_like_a_partition_is_not_dropped(
     pruning.run()
 
     assert exist(conn, name_of(ONE), name_of(TWO)) == [True, True]
+    assert conn.execute("SELECT FROM detached_partitions").fetchall() == []
 
 
 def test_a_job_that_was_revived_and_ended_again_is_put_back_before_the_drop(
@@ -423,6 +431,17 @@ def test_a_partition_with_an_unfinished_job_is_not_detached_whatever_was_seen_be
     assert not DetachedStore(database).detach(found)
 
     assert ids(conn) == {revived}
+
+
+def test_a_partition_that_another_pruner_has_dropped_meanwhile_is_not_walked_through(
+    conn: Connection, database: Database
+) -> None:
+    make(conn, ONE)
+    walks = WalkStore(database)
+    (due,) = [each for each in walks.due(Retention()) if not each.partition.is_default]
+    conn.execute(f"DROP TABLE {name_of(ONE)}".encode())
+
+    assert walks.step(due, Retention()).came is Came.NOT_OURS
 
 
 def test_several_pruners_at_once_prune_each_job_once(
@@ -475,8 +494,9 @@ def test_no_lock_is_waited_for_longer_than_a_submit_may_be_held_up(
     conn: Connection, past: Past, database: Database, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Postgres was told when it was asked for the lock; the clock on the wall is not."""
-    make(conn, ONE)
-    past.job(ONE)
+    for day in (ONE, TWO):
+        make(conn, day)
+        past.job(day)
     refusals: list[LockNotAvailable] = []
     settings: list[Any] = []
     execute = psycopg.Connection.execute
@@ -533,6 +553,18 @@ def test_a_pruned_job_is_not_found_and_nothing_breaks(
     for key in world.cache.keys("*:fresh"):
         world.cache.delete(key)
     assert api.get("/stats").json_body["counts"] == counts
+
+
+def test_a_schedule_goes_on_when_its_last_job_has_gone(api: Api, conn: Connection) -> None:
+    job = {"job_type": "process_data", "payload": {"user_id": 1}}
+    assert api.post("/schedules", {"name": "s", "cron": "0 3 1 1 *", "overlap": "skip", "job": job}).status_code == 201
+    first = api.post("/schedules/s/run").json_body["id"]
+    conn.execute("DELETE FROM jobs")
+    conn.execute("DELETE FROM job_tags")
+
+    assert api.get("/schedules/s").json_body["last_run_at"] is not None
+    assert api.get(f"/jobs/{first}").status_code == 404
+    assert api.post("/schedules/s/run").status_code == 201
 
 
 def test_metrics_tell_of_pruning(api: Api, conn: Connection, past: Past, pruning: JobPruning, world: World) -> None:
