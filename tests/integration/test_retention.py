@@ -22,7 +22,7 @@ from chalicelib.store.database import LOCK_WAIT, Database
 from chalicelib.store.detached import DetachedStore
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.lists import JobFilter, JobLists
-from chalicelib.store.partitions import FILLFACTORS, PartitionStore, first_id
+from chalicelib.store.partitions import FILLFACTORS, PartitionStore, _attached, _created, _promise, first_id
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.walks import Came, WalkStore
 from infra.local.services import Addresses
@@ -740,6 +740,60 @@ def test_submits_and_claims_go_on_while_a_partition_is_made(
         busy.execute(f"LOCK TABLE ONLY jobs, ONLY {today} IN ROW EXCLUSIVE MODE".encode())
 
         assert PartitionStore(database).ensure() == [name]
+
+
+def test_a_default_partition_that_is_too_full_to_be_read_under_a_lock_is_read_without_one(
+    conn: Connection, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Full is stood in for: the lock is refused while nothing promises that no row is there."""
+    days = [datetime.now(UTC).date() + timedelta(days=n) for n in (1, 5, 7)]
+    for day in days:
+        conn.execute(f"DROP TABLE {name_of(day)}".encode())
+    gives_way = database.gives_way
+
+    def refusing(statement: Any, **options: Any) -> bool:
+        is_refused = "ATTACH" in statement.as_string(conn) and promises(conn) != [True]
+        return not is_refused and gives_way(statement, **options)
+
+    monkeypatch.setattr(database, "gives_way", refusing)
+    made = PartitionStore(database).ensure()
+    monkeypatch.undo()
+
+    assert made == [name_of(day) for day in days[1:]]
+    assert promises(conn) == []
+    assert PartitionStore(database).ensure() == [name_of(days[0])]
+
+
+def promises(conn: Connection) -> list[bool]:
+    """Whether each was checked."""
+    rows = conn.execute("SELECT convalidated FROM pg_constraint WHERE conname = 'no_rows_of_coming_days'").fetchall()
+    return [is_checked for (is_checked,) in rows]
+
+
+def test_postgres_believes_the_promise_and_reads_nothing(conn: Connection, addresses: Addresses) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=5)
+    told: list[str] = []
+    with psycopg.connect(addresses.database_url) as alone:
+        alone.execute(f"DROP TABLE {name_of(day)}".encode())
+        alone.execute(_promise("jobs", day - timedelta(days=2), day + timedelta(days=2)))
+        alone.execute("ALTER TABLE jobs_default VALIDATE CONSTRAINT no_rows_of_coming_days")
+        alone.execute(_created(name_of(day), "jobs"))
+        alone.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        alone.execute("SET LOCAL client_min_messages = debug1")
+        alone.execute(_attached(name_of(day), "jobs", day))
+        alone.rollback()
+
+    (believed,) = [line for line in told if "default" in line and "implied" in line]
+    assert "jobs_default" in believed
+
+
+def test_a_promise_that_a_crash_has_left_goes_with_the_next_look(conn: Connection, database: Database) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=5)
+    conn.execute(_promise("job_logs", day, day))
+
+    PartitionStore(database).ensure()
+
+    assert promises(conn) == []
 
 
 def test_pruned_jobs_leave_lists_whole(conn: Connection, past: Past, pruning: JobPruning, lists: JobLists) -> None:
