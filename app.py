@@ -45,6 +45,7 @@ from chalicelib.forms import (
 from chalicelib.handlers import registry
 from chalicelib.queue_settings import QueueChange
 from chalicelib.readiness import OK
+from chalicelib.retention import Retention, RetentionChange
 from chalicelib.routes import Call, Routes
 from chalicelib.submissions import Name, Submission
 from chalicelib.tickets import LIFE
@@ -343,6 +344,21 @@ def revoke_key(call: Call, key_id: str) -> Reply[None]:
     """Revoke an API key: within 30 seconds it opens nothing, and its WebSockets are cut."""
     resources.keyring().revoke(key_id, call.deed())
     return Reply(None)
+
+
+@routes.add("GET /retention", VIEWER)
+def show_retention(call: Call) -> Reply[Retention]:
+    """Show how many days finished jobs are kept, by status. Null: for ever."""
+    return Reply(resources.retention().get())
+
+
+@routes.add("PUT /retention", ADMIN)
+def change_retention(call: Call, body: RetentionChange) -> Reply[Retention]:
+    """Set how many days finished jobs are kept, from 1 to 3,650. What is left out stays as it is; null: for ever.
+
+    They count from ``finished_at``. A job goes within a day after they are over, with its tags and logs, and then is not found.
+    """
+    return Reply(resources.retention().change(body, call.deed(**body.given())))
 
 
 @routes.add("GET /audit", ADMIN)

@@ -7,6 +7,7 @@ Rules, pure:
     cron           which moments a cron expression names
     schedules      a schedule, and for which times it runs
     queue_settings what operators set of a queue
+    retention      how long finished jobs are kept, and when it is worth looking for what has expired
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
     members        what stands for a job in Redis
     histograms     durations in buckets, and percentiles of them
@@ -25,7 +26,8 @@ Rules, pure:
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
     store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, keys, audit,
-                   partitions and others, and how rows travel
+                   partitions, retention, walks, detached (what pruning does to them) and others, and how
+                   rows travel
     throttle       Redis: what is set of queues, and how take obeys it
     turns          Redis: jobs that belong to keys, and whose turn it is
     queue_scripts  the Lua by which jobs move between sets
@@ -73,7 +75,7 @@ Use cases:
     worker         take, claim, run, settle, until told to stop
     outbox         events on their way to one connection
     broadcaster    events to connections
-    maintenance    rebuild, sweep, partitions, firing schedules
+    maintenance    rebuild, sweep, partitions, firing schedules, pruning
     checks/        what doctor looks at, one module a subject
     doctor         examine a deployment, and mend what is safe to mend
     engine         a worker with broadcaster and maintenance beside it

@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from chalicelib.checks.clocks import Clocks
+from chalicelib.checks.keeping import Keeping
 from chalicelib.checks.limits import Limits
 from chalicelib.checks.looking import Eye
 from chalicelib.checks.mending import Mending
@@ -94,6 +95,7 @@ class Doctor:
         }
         self._checks = [
             *_schema(Schema(inspection=inspection, migrations=migrations, partitions=partitions, limits=limits)),
+            *_keeping(Keeping(inspection, limits)),
             Check("epoch", REDIS, work.epoch),
             Check("reminders", BOTH, Reminders(inspection=inspection, redis=redis, mending=mending, eye=eye).look),
             *_strays(Strays(inspection=inspection, redis=redis, queues=queues, mending=mending, eye=eye)),
@@ -132,6 +134,11 @@ def _schema(schema: Schema) -> Iterator[Check]:
     yield Check("partitions_missing", POSTGRES, schema.partitions)
     yield Check("jobs_in_default_partition", POSTGRES, schema.default)
     yield Check("partitions_full", POSTGRES, schema.size)
+
+
+def _keeping(keeping: Keeping) -> Iterator[Check]:
+    yield Check("retention_behind", POSTGRES, keeping.behind)
+    yield Check("detached_partitions", POSTGRES, keeping.detached)
 
 
 def _strays(strays: Strays) -> Iterator[Check]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.forms import Batch, Cancellation, KeyForm, Revival
+from chalicelib.retention import RetentionChange
 from chalicelib.submissions import Submission
 
 BODIES: Mapping[Any, Mapping[str, object]] = {
@@ -26,6 +27,7 @@ BODIES: Mapping[Any, Mapping[str, object]] = {
     Cancellation: {"count first": {"queue": "hooks", "dry_run": True}, "then do it": {"queue": "hooks"}},
     Revival: {"what failed today": {"job_type": "http_request", "created_after": "2026-11-25T00:00:00Z"}},
     KeyForm: {"for a service": {"name": "billing", "role": "operator", "rate_limit": 600}},
+    RetentionChange: {"less of what worked, all that failed": {"COMPLETED": 7, "FAILED": None}},
 }
 
 JOB: Mapping[str, object] = {

@@ -68,6 +68,15 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     series: list[MinuteStats]
 
 
+class RetentionFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """pruned: jobs that went because their retention was over, ever, by status. behind_seconds: since when the partition that has
+    waited longest is due to be walked through. partitions: by table."""
+
+    pruned: dict[str, int]
+    behind_seconds: float
+    partitions: dict[str, int]
+
+
 MOST_SERIES = 200  # that monitoring is told by name: a queue for each customer would be too many for it
 OTHER = "_other"  # stands for the rest; no queue is called so
 

@@ -14,7 +14,7 @@ from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.flow import Flow
 from chalicelib.jobs import Job
 from chalicelib.keyring import Keyring
-from chalicelib.pruning import Pruning
+from chalicelib.pruning import JobPruning, Pruning
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
 from chalicelib.store.jobs import START, JobStore, Place
@@ -43,6 +43,7 @@ class Maintenance:
         flow: Flow,
         timetable: Timetable,
         pruning: Pruning,
+        job_pruning: JobPruning,
         keyring: Keyring,
         redis_link: RedisLink,
         queues: Queues,
@@ -53,6 +54,7 @@ class Maintenance:
         self._flow = flow
         self._timetable = timetable
         self._pruning = pruning
+        self._job_pruning = job_pruning
         self._keyring = keyring
         self._redis_link = redis_link
         self._queues = queues
@@ -93,6 +95,7 @@ class Maintenance:
             self._partitions.ensure()
         if self._chores.is_due("pruning", timedelta(hours=1)):
             self._pruning.run()
+        self._job_pruning.run()
 
     def rebuild(self) -> int:
         """Redis lost what it knew: tell it of every unfinished job. Returns how many.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chalicelib.figures import Depth, Total
+from chalicelib.figures import Depth, RetentionFigures, Total
 from chalicelib.histograms import cumulative
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     totals: Sequence[Total]
     workers: Mapping[str, int] | None
     connections: int | None
+    retention: RetentionFigures | None = None
 
 
 def text(figures: Figures) -> str:
@@ -49,6 +50,8 @@ class _Once:
 def _families(figures: Figures) -> Iterator[Metric]:
     yield from _now(figures)
     yield from _ever(figures.totals)
+    if figures.retention is not None:
+        yield from _kept(figures.retention)
 
 
 def _now(figures: Figures) -> Iterator[Metric]:
@@ -90,6 +93,23 @@ def _ever(totals: Sequence[Total]) -> Iterator[Metric]:
         _add_histogram(runs, labels, total.run_counts, total.run_seconds)
         _add_histogram(waits, labels, total.wait_counts, total.wait_seconds)
     yield from (finished, retried, runs, waits)
+
+
+def _kept(retention: RetentionFigures) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    pruned = CounterMetricFamily("jobscheduler_jobs_pruned", "Jobs whose retention was over.", labels=["status"])
+    for status, count in retention.pruned.items():
+        pruned.add_metric([status], count)
+    partitions = GaugeMetricFamily("jobscheduler_partitions", "Partitions, by table.", labels=["table"])
+    for table, count in retention.partitions.items():
+        partitions.add_metric([table], count)
+    behind = "How long the partition has waited that pruning should look through first."
+    yield from (
+        pruned,
+        partitions,
+        GaugeMetricFamily("jobscheduler_retention_behind_seconds", behind, value=retention.behind_seconds),
+    )
 
 
 def _add_histogram(family: HistogramMetricFamily, labels: Sequence[str], counts: Sequence[int], seconds: float) -> None:

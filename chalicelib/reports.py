@@ -86,7 +86,8 @@ class MinuteView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatsView(msgspec.Struct, frozen=True, kw_only=True):
-    """counts: jobs by status at ``at``; COMPLETED: ever. series: without the minutes in which nothing ended."""
+    """counts: jobs by status at ``at``; COMPLETED: ever, also those that retention has let go; FAILED and CANCELLED: those that
+    are kept. series: without the minutes in which nothing ended."""
 
     at: Time
     counts: dict[str, int]

@@ -37,7 +37,7 @@ from chalicelib.leases import Keeper
 from chalicelib.logbook import Logbook
 from chalicelib.maintenance import Maintenance
 from chalicelib.presence import Presence
-from chalicelib.pruning import Pruning
+from chalicelib.pruning import JobPruning, Pruning
 from chalicelib.queue_overview import QueueOverview
 from chalicelib.queues import Queues
 from chalicelib.rates import Rates
@@ -51,6 +51,7 @@ from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.counts import CountStore
 from chalicelib.store.database import PATIENCE_SECONDS, Database
+from chalicelib.store.detached import DetachedStore
 from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.keys import KeyStore
@@ -59,8 +60,10 @@ from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
+from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
+from chalicelib.store.walks import WalkStore
 from chalicelib.stream import EventStream
 from chalicelib.throttle import Throttle
 from chalicelib.tickets import Tickets
@@ -94,6 +97,8 @@ def statistics() -> Statistics:
     return Statistics(
         stats=StatsStore(_database("api")),
         counts=CountStore(_database("api")),
+        retention=RetentionStore(_database("api")),
+        walks=WalkStore(_database("api")),
         snapshots=Snapshots(_redis()),
         queues=Queues(_redis()),
         workers=workers(),
@@ -119,6 +124,11 @@ def bulk() -> Bulk:
 @lru_cache(maxsize=1)
 def audit() -> AuditStore:
     return AuditStore(_database("api"))
+
+
+@lru_cache(maxsize=1)
+def retention() -> RetentionStore:
+    return RetentionStore(_database("api"))
 
 
 @lru_cache(maxsize=1)
@@ -241,6 +251,9 @@ def _maintenance(role: str) -> Maintenance:
         timetable=Timetable(store=ScheduleStore(database), scheduler=_scheduler(role)),
         keyring=_keyring(role),
         pruning=Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
+        job_pruning=JobPruning(
+            retention=RetentionStore(database), walks=WalkStore(database), detached=DetachedStore(database)
+        ),
         redis_link=redis_link.RedisLink(client),
         queues=Queues(client),
         chores=Chores(client),

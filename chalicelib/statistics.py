@@ -19,6 +19,7 @@ from chalicelib.figures import (
     Depth,
     MinuteStats,
     QueueStats,
+    RetentionFigures,
     Stats,
     Total,
     largest_depths,
@@ -27,7 +28,9 @@ from chalicelib.figures import (
 from chalicelib.queues import Queues
 from chalicelib.snapshots import Snapshot, Snapshots
 from chalicelib.store.counts import CountStore
+from chalicelib.store.retention import RetentionStore
 from chalicelib.store.stats import StatsStore
+from chalicelib.store.walks import WalkStore
 from chalicelib.workers import FORMS, SIGN_OF_LIFE, WorkerReport, Workers
 
 logger = logging.getLogger(__name__)
@@ -44,6 +47,8 @@ class Statistics:
         *,
         stats: StatsStore,
         counts: CountStore,
+        retention: RetentionStore,
+        walks: WalkStore,
         snapshots: Snapshots,
         queues: Queues,
         workers: Workers,
@@ -51,13 +56,16 @@ class Statistics:
     ) -> None:
         self._stats = stats
         self._counts = counts
+        self._retention = retention
+        self._walks = walks
         self._snapshots = snapshots
         self._queues = queues
         self._workers = workers
         self._connections = connections
 
     def stats(self, minutes: int = 60, queue: str | None = None, job_type: str | None = None) -> Stats:
-        """Counts are of all jobs, whatever the series is asked for. COMPLETED: ever; the others: now."""
+        """Counts are of all jobs, whatever the series is asked for. COMPLETED: ever; FAILED and CANCELLED: those
+        that are kept; the others: now."""
         depths = self._depths()
         counts: Counter[str] = Counter(dict.fromkeys(UNFINISHED, 0))
         for depth in depths.value.values():
@@ -97,6 +105,7 @@ class Statistics:
                 totals=largest_totals(self._totals()),
                 workers=forms,
                 connections=connections,
+                retention=self._retained(),
             )
         )
 
@@ -108,6 +117,17 @@ class Statistics:
 
     def _totals(self) -> list[Total]:
         return self._snapshots.cached("totals", self._stats.totals, as_type=list[Total]).value
+
+    def _retained(self) -> RetentionFigures:
+        return self._snapshots.cached("retention", self._read_retained, as_type=RetentionFigures).value
+
+    def _read_retained(self) -> RetentionFigures:
+        waits = [due.since.total_seconds() for due in self._walks.due(self._retention.get())]
+        return RetentionFigures(
+            pruned=self._retention.pruned(),
+            behind_seconds=max(waits, default=0.0),
+            partitions=self._walks.partitions(),
+        )
 
     def _in_per_minute(self) -> Rates:
         return self._snapshots.cached("in_per_minute", self._counts.in_per_minute, as_type=Rates).value

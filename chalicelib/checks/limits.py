@@ -33,3 +33,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     idle_in_transaction: timedelta = timedelta(minutes=1)
     skew_seconds: float = 1.0
     skew_seconds_error: float = 5.0  # a sixth of a lease
+    overlong: timedelta = timedelta(days=1)  # after its retention: a job goes when its whole day is old enough
+    detached: timedelta = timedelta(hours=1)  # from out of its table to dropped: a turn of maintenance, or a few

@@ -10,7 +10,7 @@ from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 
-COUNTED = 1_001  # of the jobs without partition: more need not be counted
+COUNTED = 1_001  # of the rows without partition: more need not be counted
 
 
 class Schema:
@@ -44,15 +44,15 @@ class Schema:
         return [counted("partitions_missing", severity, _tally(missing), what, advice, self._make)]
 
     def default(self) -> list[Diagnosis]:
-        tally = _tally(self._inspection.ids_without_partition(COUNTED))
-        what = "or more jobs" if tally.count == COUNTED else "jobs"
+        tally = _tally(self._inspection.without_partition(COUNTED))
+        what = "or more rows" if tally.count == COUNTED else "rows"
         return [
             counted(
                 "jobs_in_default_partition",
                 Severity.WARNING,
                 tally,
-                f"{what} are in jobs_default: they are safe, but keep their days from having partitions",
-                "once they are finished, move them away in one transaction, and make the partitions",
+                f"{what} are in default partitions: they are safe, but keep their days from having partitions",
+                "nothing: retention empties them; then see that maintenance makes partitions ahead",
             )
         ]
 

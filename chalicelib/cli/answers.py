@@ -132,6 +132,14 @@ class Stats(msgspec.Struct, frozen=True):
     series: list[Minute] = []
 
 
+class Retention(msgspec.Struct, frozen=True, rename="upper"):
+    """Days. None: for ever."""
+
+    completed: int | None
+    failed: int | None
+    cancelled: int | None
+
+
 class Key(msgspec.Struct, frozen=True):
     id: str
     name: str

@@ -16,6 +16,7 @@ from chalicelib.cli import (
     moves,
     overview,
     queues,
+    retention,
     schedules,
     submit,
     watch,
@@ -125,6 +126,7 @@ _group(
     run=schedules.run_now,
     preview=schedules.preview,
 )
+_group("retention", CONTROL, retention.show, set=retention.change)
 _keys = _group("keys", CONTROL, keys.list_keys, create=keys.create, revoke=keys.revoke)
 _direct(_keys, "keys", "bootstrap", panel=None, function=direct.bootstrap)
 

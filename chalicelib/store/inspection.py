@@ -5,6 +5,7 @@ Ages are by Postgres's clock: each row comes with the time at which it was read.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
@@ -18,7 +19,9 @@ from chalicelib.jobs import JobStatus
 from chalicelib.store.database import Database, Row
 from chalicelib.store.migrations import DIRECTORY
 from chalicelib.store.partitions import FILLFACTORS
+from chalicelib.store.retention import RetentionStore
 from chalicelib.store.rows import bounded
+from chalicelib.store.walks import WalkStore
 
 PAGE = 1_000
 FIRST: tuple[str, UUID] = ("", UUID(int=0))  # before every queue and id
@@ -168,10 +171,49 @@ class StoreInspection:
         )
         return [name for (name,) in rows]
 
-    def ids_without_partition(self, limit: int) -> list[UUID]:
-        """Jobs of days that have no partition."""
-        rows = self._ask("SELECT id FROM jobs_default LIMIT %(limit)s", {"limit": limit})
-        return [job_id for (job_id,) in rows]
+    def without_partition(self, limit: int) -> list[str]:
+        """Rows of days that have no partition, of all tables, jobs first."""
+        rows = self._ask(
+            """
+            (SELECT id::text FROM jobs_default LIMIT %(limit)s)
+             UNION ALL
+            (SELECT format('%%s in job_tags', job_id) FROM job_tags_default LIMIT %(limit)s)
+             UNION ALL
+            (SELECT format('%%s in job_logs', job_id) FROM job_logs_default LIMIT %(limit)s)
+             LIMIT %(limit)s
+            """,
+            {"limit": limit},
+        )
+        return [row for (row,) in rows]
+
+    def overlong(self, longer_than: timedelta) -> list[str]:
+        """Partitions with a job that should have gone so long ago. Only into what is due to be pruned is looked, and of that only
+        at the oldest jobs."""
+        walks = WalkStore(self._database)
+        with _curiosity():
+            retention = RetentionStore(self._database).get()
+            found = [(due, walks.overlong(due, retention, longer_than)) for due in walks.due(retention)]
+        return [f"{due.partition.name}, with {job_id}" for due, job_id in found if job_id is not None]
+
+    def left_detached(self, longer_than: timedelta) -> list[str]:
+        """Tables that are called like partitions and belong to none: those that pruning ought to have dropped so long ago, and
+        those that somebody else took out."""
+        rows = self._ask(
+            """
+            SELECT format('%%s, out since %%s', name, to_char(detached_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
+              FROM detached_partitions
+             WHERE detached_at < now() - %(longer_than)s
+             UNION ALL
+            SELECT format('%%s, which pruning does not know', relname)
+              FROM pg_class
+             WHERE relkind = 'r' AND NOT relispartition AND pg_table_is_visible(oid)
+               AND relname ~ ('^(' || %(tables)s || ')_[0-9]{8}$')
+               AND NOT EXISTS (SELECT FROM detached_partitions WHERE partition = pg_class.oid)
+             ORDER BY 1
+            """,
+            {"longer_than": longer_than, "tables": "|".join(FILLFACTORS)},
+        )
+        return [table for (table,) in rows]
 
     def partitions_over(self, rows: float) -> list[tuple[str, int]]:
         """Partitions with more rows than that, as Postgres estimates them, fullest first."""
@@ -211,11 +253,17 @@ class StoreInspection:
         return [session for (session,) in rows]
 
     def _ask(self, query: LiteralString, params: Mapping[str, Any] | None = None) -> list[Row]:
-        try:
+        with _curiosity():
             return self._database.fetch(query, params)
-        except psycopg.ProgrammingError as error:
-            # A table that is not there, or that we may not read: for who only wants to know, the same as no answer.
-            raise StoreUnavailable(str(error).partition("\n")[0]) from error
+
+
+@contextlib.contextmanager
+def _curiosity() -> Iterator[None]:
+    """A table that is not there, or that we may not read: for who only wants to know, the same as no answer."""
+    try:
+        yield
+    except psycopg.ProgrammingError as error:
+        raise StoreUnavailable(str(error).partition("\n")[0]) from error
 
 
 def _seen(rows: list[Row]) -> list[SeenJob]:

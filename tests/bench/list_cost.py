@@ -47,7 +47,7 @@ def main(rows: int) -> None:
         MigrationStore(database, addresses.database_url).apply()
         PartitionStore(database).ensure(0)
         with psycopg.connect(addresses.database_url, autocommit=True) as connection:
-            _fill(connection, rows)
+            fill(connection, rows)
         lists = JobLists(Database(addresses.database_url))
         costs = sorted((_cost(lists, query) for query in _combinations()), reverse=True)
     for cost in costs:
@@ -87,8 +87,11 @@ def _read_on(lists: JobLists, chosen: Any) -> tuple[int, int]:
     return found, pages
 
 
-def _fill(connection: psycopg.Connection[Any], rows: int) -> None:
-    """Evenly over the days; the fault and the rare ones are one in a thousand, and the rarest ones are old."""
+def fill(connection: psycopg.Connection[Any], rows: int, ended: str = "now()") -> None:
+    """Evenly over the days; the fault and the rare ones are one in a thousand, and the rarest ones are old.
+
+    ended: SQL for ``finished_at``; ``made_ms`` is when the job's id was made.
+    """
     today = datetime.now(UTC).date()
     a_day = rows // DAYS
     for ago in range(DAYS, -1, -1):
@@ -103,15 +106,16 @@ def _fill(connection: psycopg.Connection[Any], rows: int) -> None:
             f"""
             INSERT INTO {name} (id, job_type, queue, status, priority, max_attempts, attempt, failures, timeout_seconds,
                                 run_at, payload, tags, finished_at, result)
-            SELECT (lpad(to_hex(%(start)s::bigint + n::bigint * 80000000 / %(count)s), 12, '0') || '-7000-8000-'
+            SELECT (lpad(to_hex(made_ms), 12, '0') || '-7000-8000-'
                     || lpad(to_hex(n), 12, '0'))::uuid,
                    CASE n %% 1000 WHEN 3 THEN 'rare' ELSE 'common' END,
                    CASE n %% 1000 WHEN 7 THEN 'rare' ELSE 'common' END,
                    status, 0, 3, 1, 0, 60, now() + CASE WHEN n %% 3000 = 1 THEN interval '1 hour' ELSE interval '0' END,
                    '{{"user_id": 1}}',
                    CASE WHEN n %% 1000 = 9 THEN '{{rare}}' WHEN n %% 10 = 1 THEN '{{common}}' ELSE '{{}}' END::text[],
-                   CASE WHEN status <> 'QUEUED' THEN now() END, CASE WHEN status = 'COMPLETED' THEN '{{"rows": 1}}'::json END
+                   CASE WHEN status <> 'QUEUED' THEN {ended} END, CASE WHEN status = 'COMPLETED' THEN '{{"rows": 1}}'::json END
               FROM generate_series(1, %(count)s) AS n,
+                   LATERAL (SELECT %(start)s::bigint + n::bigint * 80000000 / %(count)s AS made_ms) AS made,
                    LATERAL (SELECT CASE WHEN %(ago)s = 0 AND n > %(count)s - %(backlog)s OR n %% 50000 = 11 THEN 'QUEUED'
                                         WHEN n %% 1000 = 5 THEN 'FAILED' WHEN n %% 1000 = 6 THEN 'CANCELLED'
                                         ELSE 'COMPLETED' END AS status) AS end_of

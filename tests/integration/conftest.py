@@ -31,7 +31,7 @@ from chalicelib.keyring import Keyring
 from chalicelib.leases import Keeper
 from chalicelib.logbook import Logbook
 from chalicelib.maintenance import Maintenance
-from chalicelib.pruning import Pruning
+from chalicelib.pruning import JobPruning, Pruning
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink, connect
 from chalicelib.scheduler import Scheduler
@@ -40,6 +40,7 @@ from chalicelib.settler import Settler
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.database import Database
+from chalicelib.store.detached import DetachedStore
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.keys import KeyStore
 from chalicelib.store.lists import JobLists
@@ -47,8 +48,10 @@ from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
+from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
+from chalicelib.store.walks import WalkStore
 from chalicelib.stream import EventStream
 from chalicelib.submissions import Submission
 from chalicelib.throttle import Throttle
@@ -61,6 +64,7 @@ from tests.integration.calls import Api
 
 FOREVER = timedelta(days=1)
 KEPT_BY_TESTS = "jobs", "job_tags", "job_logs", "job_stats", "idempotency_keys", "audit", "queues", "schedules"
+KEPT_BY_RETENTION = "retention_walks", "detached_partitions"
 
 
 @pytest.fixture(scope="session")
@@ -88,8 +92,9 @@ def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]
 
 @pytest.fixture
 def conn(shared_connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    for table in KEPT_BY_TESTS:
+    for table in (*KEPT_BY_TESTS, *KEPT_BY_RETENTION):
         shared_connection.execute(f"DELETE FROM {table}".encode())
+    shared_connection.execute("UPDATE retention SET days = CASE status WHEN 'FAILED' THEN 90 ELSE 30 END, pruned = 0")
     return shared_connection
 
 
@@ -326,9 +331,22 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
                 store=KeyStore(database), connections=Connections(cache), gateway=resources.gateway(), is_on=False
             ),
             "pruning": Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
+            "job_pruning": a_job_pruning(database),
             "redis_link": RedisLink(cache),
             "queues": Queues(cache),
             "chores": Chores(cache),
+            **parts,
+        }
+    )
+
+
+def a_job_pruning(database: Database, **parts: Any) -> JobPruning:
+    return JobPruning(
+        **{
+            "retention": RetentionStore(database),
+            "walks": WalkStore(database),
+            "detached": DetachedStore(database),
+            "turn": timedelta(minutes=1),
             **parts,
         }
     )

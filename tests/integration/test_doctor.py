@@ -135,7 +135,7 @@ ALL_CHECKS = {
     *("reminders_without_rows", "reminders_of_finished_jobs", "reminders_with_wrong_rank", "queues_without_names"),
     *("leases_over", "cancels_ignored", "sweep", "paused", "workers", "eviction_policy", "redis_memory"),
     *("postgres_connections", "idle_in_transaction", "connections_expired", "connections_unreadable"),
-    *("event_reader", "clock_skew", "machine_clock"),
+    *("event_reader", "clock_skew", "machine_clock", "retention_behind", "detached_partitions"),
 }
 
 
@@ -727,6 +727,68 @@ def test_jobs_without_partition_are_found(
     assert report.named("jobs_in_default_partition").samples == [str(job.id)]
 
 
+def test_tags_and_logs_without_partition_are_found_too(
+    world: World, examine: Examine, conn: psycopg.Connection[Any]
+) -> None:
+    job = insert(world.store, id=first_id_at(datetime.now(UTC) + 30 * DAY), delay=30 * DAY, tags=["a"])
+    conn.execute("INSERT INTO job_logs VALUES (%s, 1, 1, now(), 'INFO', 'x', 'hello')", [job.id])
+    places = [str(job.id), f"{job.id} in job_tags", f"{job.id} in job_logs"]
+
+    assert examine().named("jobs_in_default_partition").samples == places
+
+    conn.execute("DELETE FROM jobs")
+    conn.execute("DELETE FROM job_tags")
+    report = examine()
+    assert wrong(report) == {"jobs_in_default_partition": "warning"}
+    assert report.named("jobs_in_default_partition").samples == places[2:]
+
+
+@pytest.mark.parametrize(("over", "is_wrong"), [("1 day 1 minute", True), ("23 hours", False), ("-1 day", False)])
+def test_jobs_that_pruning_has_not_come_to_are_found(
+    world: World, examine: Examine, conn: psycopg.Connection[Any], over: str, is_wrong: bool
+) -> None:
+    job = insert(world.store, id=first_id_at(datetime.now(UTC) - 60 * DAY))
+    put_in_status(conn, job, JobStatus.COMPLETED)
+    conn.execute("UPDATE jobs SET finished_at = now() - interval '30 days' - %s::interval", [over])
+
+    report = examine()
+
+    expected = {"jobs_in_default_partition": "warning"} | ({"retention_behind": "warning"} if is_wrong else {})
+    assert wrong(report) == expected
+    assert report.named("retention_behind").samples == ([f"jobs_default, with {job.id}"] if is_wrong else [])
+
+
+def test_jobs_that_are_kept_for_ever_are_not_behind(
+    world: World, examine: Examine, conn: psycopg.Connection[Any]
+) -> None:
+    put_in_status(conn, insert(world.store, id=first_id_at(datetime.now(UTC) - 60 * DAY)), JobStatus.COMPLETED)
+    conn.execute("UPDATE jobs SET finished_at = now() - interval '9 years'")
+    conn.execute("UPDATE retention SET days = NULL")
+
+    assert wrong(examine()) == {"jobs_in_default_partition": "warning"}
+
+
+@pytest.mark.parametrize(("age", "is_wrong"), [("2 hours", True), ("1 minute", False)])
+def test_a_partition_that_was_taken_out_and_not_dropped_is_found(
+    examine: Examine, conn: psycopg.Connection[Any], age: str, is_wrong: bool
+) -> None:
+    conn.execute("CREATE TABLE jobs_20010101 ()")
+    unknown = examine()
+    conn.execute(
+        """
+        INSERT INTO detached_partitions (partition, parent, name, detached_at)
+        VALUES ('jobs_20010101'::regclass, 'jobs', 'jobs_20010101', now() - %s::interval)
+        """,
+        [age],
+    )
+    report = examine()
+    conn.execute("DROP TABLE jobs_20010101")
+
+    assert wrong(unknown) == {"detached_partitions": "warning"}
+    assert unknown.named("detached_partitions").samples == ["jobs_20010101, which pruning does not know"]
+    assert wrong(report) == ({"detached_partitions": "warning"} if is_wrong else {})
+
+
 def test_a_full_partition_is_found(world: World, examine: Examine, conn: psycopg.Connection[Any]) -> None:
     world.store.insert([a_job() for _ in range(20)])
     conn.execute("ANALYZE jobs")
@@ -781,7 +843,8 @@ def test_a_database_without_any_schema_is_no_traceback(
     conn.execute("DROP DATABASE empty WITH (FORCE)")
     assert wrong(report).pop("schema_version") == "error"
     assert {name for name, severity in wrong(report).items() if severity == "warning"} == {
-        *("schema_ahead", "partitions_missing", "jobs_in_default_partition", "partitions_full", "reminders", "work")
+        *("schema_ahead", "partitions_missing", "jobs_in_default_partition", "partitions_full", "reminders", "work"),
+        *("retention_behind", "detached_partitions"),
     }
     assert 'relation "jobs" does not exist' in report.named("reminders").found
 

@@ -56,6 +56,7 @@ NAMES = [
     *("job_type", "payload", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "timeout_seconds", "tags"),
     *("backoff", "jobs", "ids", "status", "tag", "created_after", "created_before", "cursor", "dry_run", "limit"),
     *("include", "exclude", "fields", "wait", "attempt", "minutes", "name", "role", "expires_at", "rate_limit"),
+    *("COMPLETED", "FAILED", "CANCELLED"),
     *("paused", "max_running", "cron", "timezone", "misfire", "overlap", "job", "count", "after", "unknown"),
 ]
 

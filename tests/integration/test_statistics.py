@@ -17,7 +17,9 @@ from chalicelib.snapshots import Snapshots
 from chalicelib.statistics import Statistics
 from chalicelib.store.counts import CountStore
 from chalicelib.store.database import Database
+from chalicelib.store.retention import RetentionStore
 from chalicelib.store.stats import StatsStore
+from chalicelib.store.walks import WalkStore
 from chalicelib.workers import Workers
 from tests.integration.conftest import World
 
@@ -27,6 +29,8 @@ def statistics(world: World, database: Database) -> Statistics:
     return Statistics(
         stats=StatsStore(database),
         counts=CountStore(database),
+        retention=RetentionStore(database),
+        walks=WalkStore(database),
         snapshots=Snapshots(world.cache),
         queues=world.queues,
         workers=world.workers,
@@ -40,6 +44,8 @@ def without_redis(database: Database) -> Iterator[Statistics]:
     yield Statistics(
         stats=StatsStore(database),
         counts=CountStore(database),
+        retention=RetentionStore(database),
+        walks=WalkStore(database),
         snapshots=Snapshots(client),
         queues=Queues(client),
         workers=Workers(client),

@@ -231,3 +231,38 @@ def test_the_other_commands_say_what_is_missing() -> None:
     ran = without_typer(["list"])
 
     assert (ran.returncode, ran.stderr) == (2, "This command needs typer and rich: pip install 'job-scheduler[cli]'\n")
+
+
+KEPT = {"COMPLETED": 14, "FAILED": None, "CANCELLED": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "calls", "bodies"),
+    [
+        ([], [("GET", "/api/retention")], [None]),
+        (["list"], [("GET", "/api/retention")], [None]),
+        (["set", "--completed", "14"], [("PUT", "/api/retention")], [{"COMPLETED": 14}]),
+        (
+            ["set", "--failed", "forever", "--cancelled", "1"],
+            [("PUT", "/api/retention")],
+            [{"FAILED": None, "CANCELLED": 1}],
+        ),
+    ],
+)
+def test_retention_is_shown_and_changed_by_status(
+    jobs: Jobs, words: list[str], calls: list[tuple[str, str]], bodies: list[object]
+) -> None:
+    jobs.answers("/retention", says(KEPT))
+
+    shown = " ".join(jobs("retention", *words).out.split())
+
+    assert shown == "COMPLETED 14 days FAILED for ever CANCELLED 1 day"
+    assert [(seen.method, seen.path) for seen in jobs.requests] == calls
+    assert jobs.bodies == [body for body in bodies if body is not None]
+    assert jobs("retention", *words, "--json").document == KEPT
+
+
+@pytest.mark.parametrize("words", [[], ["--completed", "1.5"], ["--failed", "-1"], ["--cancelled", "none"]])
+def test_a_retention_is_whole_days_or_for_ever(jobs: Jobs, words: list[str]) -> None:
+    assert jobs("retention", "set", *words).status == 2
+    assert jobs.requests == []

@@ -6,13 +6,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from chalicelib import metrics
-from chalicelib.figures import Depth, Total
+from chalicelib.figures import Depth, RetentionFigures, Total
 from chalicelib.histograms import counted
 from chalicelib.metrics import Figures
 
 TOTAL = Total("a", "csv", 5, 2, 3, 1, 7.5, 2.5, counted([0.5, 7.0]), counted([0.001, 0.002, 0.9, 1.597]))
 
-ORDER = ("queue", "job_type", "status", "outcome", "form", "le")
+ORDER = ("queue", "job_type", "status", "outcome", "form", "table", "le")
 
 
 def samples(**figures: Any) -> dict[tuple[str, ...], float]:
@@ -63,6 +63,17 @@ def test_workers_and_connections_are_told_where_they_are_known() -> None:
         ("jobscheduler_workers", "container"): 2,
         ("jobscheduler_workers", "lambda"): 0,
         ("jobscheduler_websocket_connections",): 7,
+    }
+
+
+def test_what_went_and_what_is_due_to_go_is_told() -> None:
+    kept = RetentionFigures(pruned={"COMPLETED": 7, "FAILED": 0}, behind_seconds=90.5, partitions={"jobs": 41})
+
+    assert samples(retention=kept) == {
+        ("jobscheduler_jobs_pruned_total", "COMPLETED"): 7,
+        ("jobscheduler_jobs_pruned_total", "FAILED"): 0,
+        ("jobscheduler_partitions", "jobs"): 41,
+        ("jobscheduler_retention_behind_seconds",): 90.5,
     }
 
 
