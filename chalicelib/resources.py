@@ -61,6 +61,7 @@ from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
+from chalicelib.store.unique import UniqueStore
 from chalicelib.stream import EventStream
 from chalicelib.throttle import Throttle
 from chalicelib.tickets import Tickets
@@ -235,7 +236,12 @@ def _maintenance(role: str) -> Maintenance:
         flow=_flow(role),
         timetable=Timetable(store=ScheduleStore(database), scheduler=_scheduler(role)),
         keyring=_keyring(role),
-        pruning=Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
+        pruning=Pruning(
+            store=JobStore(database),
+            unique=UniqueStore(database),
+            stats=StatsStore(database),
+            audit=AuditStore(database),
+        ),
         redis_link=redis_link.RedisLink(client),
         queues=Queues(client),
         chores=Chores(client),
@@ -286,6 +292,7 @@ def _scheduler(role: str) -> Scheduler:
     return Scheduler(
         registry=registry,
         store=JobStore(_database(role)),
+        unique=UniqueStore(_database(role)),
         queues=Queues(_redis()),
         announcer=_announcer(role),
         workers=workers(),

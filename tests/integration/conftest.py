@@ -49,6 +49,7 @@ from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
+from chalicelib.store.unique import UniqueStore
 from chalicelib.stream import EventStream
 from chalicelib.submissions import Submission
 from chalicelib.throttle import Throttle
@@ -60,7 +61,17 @@ from infra.local.services import Addresses, databases
 from tests.integration.calls import Api
 
 FOREVER = timedelta(days=1)
-KEPT_BY_TESTS = "jobs", "job_tags", "job_logs", "job_stats", "idempotency_keys", "audit", "queues", "schedules"
+KEPT_BY_TESTS = (
+    "jobs",
+    "job_tags",
+    "job_logs",
+    "job_stats",
+    "idempotency_keys",
+    "audit",
+    "queues",
+    "schedules",
+    "unique_jobs",
+)
 
 
 @pytest.fixture(scope="session")
@@ -172,6 +183,7 @@ class World:
         self.scheduler = Scheduler(
             registry=registry,
             store=self.store,
+            unique=UniqueStore(self.store._database),
             queues=self.queues,
             announcer=self.announcer,
             workers=self.workers,
@@ -305,6 +317,7 @@ def a_scheduler(database: Database, cache: redis.Redis, registry: Registry) -> S
     return Scheduler(
         registry=registry,
         store=store,
+        unique=UniqueStore(database),
         queues=Queues(cache),
         announcer=Announcer(redis_link=link, stream=EventStream(cache), store=store),
         workers=Workers(cache),
@@ -322,7 +335,12 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
             "keyring": Keyring(
                 store=KeyStore(database), connections=Connections(cache), gateway=resources.gateway(), is_on=False
             ),
-            "pruning": Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
+            "pruning": Pruning(
+                store=JobStore(database),
+                unique=UniqueStore(database),
+                stats=StatsStore(database),
+                audit=AuditStore(database),
+            ),
             "redis_link": RedisLink(cache),
             "queues": Queues(cache),
             "chores": Chores(cache),

@@ -57,6 +57,7 @@ NAMES = [
     *("backoff", "jobs", "ids", "status", "tag", "created_after", "created_before", "cursor", "dry_run", "limit"),
     *("include", "exclude", "fields", "wait", "attempt", "minutes", "name", "role", "expires_at", "rate_limit"),
     *("paused", "max_running", "cron", "timezone", "misfire", "overlap", "job", "count", "after", "unknown"),
+    *("concurrency_key", "unique", "for", "key", "on_conflict"),
 ]
 
 texts = st.sampled_from(ODD_TEXTS) | st.text(max_size=30)
