@@ -124,8 +124,8 @@ def _insert(together: Database, jobs: Sequence[NewJob], deed: Deed | None) -> li
 
 
 def _replace(together: Database, by_id: Mapping[UUID, NewJob]) -> list[Job]:
-    """The new payload, the new time, or both. The time is counted from when the lock was had: of many submits the last one
-    decides, and the job never starts sooner after it than it asked."""
+    """The new payload, the new time, or both. A delay counts from when the lock was had, not from when the wait for it began: of
+    many submits the last one decides, and the job starts no sooner after it than it asked."""
     if not by_id:
         return []
     rows = together.fetch(
@@ -133,7 +133,7 @@ def _replace(together: Database, by_id: Mapping[UUID, NewJob]) -> list[Job]:
         UPDATE jobs AS job
            SET version = version + 1, payload = coalesce(new.payload, job.payload),
                run_at = CASE WHEN new.moves
-                             THEN coalesce(new.run_at, statement_timestamp() + make_interval(secs => new.delay))
+                             THEN coalesce(new.run_at, nullif(new.delay, 0) * interval '1 second' + statement_timestamp(), now())
                              ELSE job.run_at END
           FROM unnest(%(each)b, %(payloads)b, %(moves)s::boolean[], %(run_ats)b::timestamptz[], %(delays)b)
             AS new (id, payload, moves, run_at, delay)
