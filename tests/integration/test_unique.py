@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -676,3 +676,53 @@ def test_a_new_holder_is_looked_at_anew(unique: UniqueStore, conn: Conn) -> None
     assert unique.prune() == 0
     row = conn.execute("SELECT job_id, check_at - created_at FROM unique_jobs JOIN jobs ON id = job_id").fetchone()
     assert row == (ids[0], FIRST_LOOK)
+
+
+# Costs
+
+
+def test_a_job_like_any_other_is_one_statement(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    statements: list[str] = []
+    fetch = Database.fetch
+
+    def noted(self: Database, query: Any, *arguments: Any, **options: Any) -> Any:
+        statements.append(query)
+        return fetch(self, query, *arguments, **options)
+
+    monkeypatch.setattr(Database, "fetch", noted)
+
+    world.scheduler.submit_once(Submission(job_type="echo"))
+    world.scheduler.submit_batch([msgspec.Raw(b'{"job_type":"echo"}')] * 3)
+
+    assert len(statements) == 2
+    assert "unique_jobs" not in "".join(statements)
+
+
+def test_neither_a_submit_nor_pruning_reads_what_it_does_not_need(
+    unique: UniqueStore, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admitted(unique, *[a_unique_job(b"%d" % n) for n in range(5_000)])
+    conn.execute("UPDATE unique_jobs SET check_at = now() WHERE key < %s", [b"1005".ljust(32)])
+    for table in (b"unique_jobs", b"jobs"):
+        conn.execute(b"ANALYZE " + table)
+    plans: list[str] = []
+
+    def explained(act: Callable[[Database, Any, Any], Any]) -> Callable[..., Any]:
+        def explain(self: Database, query: Any, params: Any, **options: Any) -> Any:
+            with self._ours() as connection, connection.transaction():
+                rows = connection.execute(b"EXPLAIN (ANALYZE, COSTS OFF) " + query.encode(), params).fetchall()
+                plans.append("\n".join(line for (line,) in rows))
+                raise psycopg.Rollback
+            return act(self, query, params)
+
+        return explain
+
+    monkeypatch.setattr(Database, "fetch", explained(Database.fetch))
+    monkeypatch.setattr(Database, "count", explained(Database.count))
+
+    admitted(unique, a_unique_job(b"77", how="replace"), a_unique_job(b"78"))
+    unique.prune()
+
+    assert len(plans) >= 7
+    assert not [plan for plan in plans if "Seq Scan" in plan]
+    assert [plan for plan in plans if "unique_jobs_by_check" in plan]
