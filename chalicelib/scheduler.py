@@ -57,7 +57,9 @@ class Scheduler:
         self._waker = waker
 
     def submit(self, submissions: Sequence[Submission], deed: Deed | None = None) -> list[Job]:
-        """Persist, then enqueue. Raises InvalidInput, TooLarge or StoreUnavailable, and then nothing was written.
+        """Persist, then enqueue. Returns the new jobs: not those that were there already, where some are unique.
+
+        Raises InvalidInput, TooLarge, UniqueConflict or StoreUnavailable, and then nothing was written.
 
         If we die between the two, or Redis is away, the jobs are safe in Postgres and ``Maintenance.sweep`` enqueues them;
         the other order could run a job that was never recorded.

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 LONGEST = 366 * 24 * 3600  # seconds
 
@@ -19,8 +20,8 @@ LONGEST = 366 * 24 * 3600  # seconds
 WAITING = frozenset({"BLOCKED", "QUEUED"})
 UNFINISHED = WAITING | {"RUNNING"}
 
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
-Seconds = Annotated[float, msgspec.Meta(ge=1, le=LONGEST)]
+Key = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+Seconds = Annotated[float, Meta(ge=1, le=LONGEST)]
 
 
 class Term(StrEnum):
@@ -49,12 +50,22 @@ class OnConflict(StrEnum):
 
 
 class Unique(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"for_": "for"}):
-    """That there is to be one such job. for: how long this one keeps others out, or seconds from now. key: whatever its job
-    type and queue are, jobs with the same key are the same; without one, those of one job type, queue and payload."""
+    """That there is to be one such job."""
 
-    for_: Literal["queued", "unfinished"] | Seconds = "unfinished"
-    key: Key | None = None
-    on_conflict: OnConflict = OnConflict.RETURN
+    for_: Annotated[
+        Literal["queued", "unfinished"] | Seconds,
+        Meta(description="How long this job keeps others out: while it waits, until it has ended, or so many seconds."),
+    ] = "unfinished"
+    key: Annotated[
+        Key | None,
+        Meta(
+            description="Jobs with one key are the same, whatever their type and queue. "
+            "Without a key those of one job type, queue and payload are."
+        ),
+    ] = None
+    on_conflict: Annotated[
+        OnConflict, Meta(description="What becomes of the job that holds the key: it can be changed while it waits.")
+    ] = OnConflict.RETURN
 
 
 class Uniqueness(msgspec.Struct, frozen=True, kw_only=True):

@@ -629,6 +629,7 @@ def test_a_change_is_safe_while_redis_is_away(world: World) -> None:
     finally:
         world.cache.config_set("maxmemory", "0")
 
+    assert world.queues.names() == []
     assert (changed.id, is_new) == (job.id, False)
     assert world.store.get(job.id).payload == msgspec.Raw(b"2")
 
