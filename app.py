@@ -27,6 +27,7 @@ from chalicelib.errors import (
     ScheduleNotFound,
     StoreUnavailable,
     Unauthenticated,
+    UniqueConflict,
 )
 from chalicelib.events import PONG, Ping, Subscription
 from chalicelib.forms import (
@@ -103,31 +104,37 @@ def docs(call: Call) -> Reply[str]:
 @routes.add(
     "POST /jobs",
     OPERATOR,
-    statuses={CREATED: "The job", OK_200: "The job that this Idempotency-Key stands for"},
-    fails=(IdempotencyConflict,),
+    statuses={CREATED: "The job", OK_200: "The job that was there: of this Idempotency-Key, or of its unique key"},
+    fails=(IdempotencyConflict, UniqueConflict),
 )
 def submit(call: Call, headers: SubmitHeaders, body: Submission) -> Reply[views.JobView]:
     """Submit a job.
 
     What is left out comes from the job type. The job is in Postgres before this answers, whatever happens next.
+
+    With ``unique`` there is one such job at a time: while one holds the key, that one is answered (200), or changed as
+    ``on_conflict`` says, as long as it waits. It holds the key for as long as it said itself.
     """
     deed = call.deed(job_type=body.job_type, queue=body.queue)
-    once = headers.once(body)
-    if once is None:
-        (job,), is_new = resources.scheduler().submit([body], deed), True
-    else:
-        job, is_new = resources.scheduler().submit_once(body, once, deed)
+    job, is_new = resources.scheduler().submit_once(body, headers.once(body), deed)
     return Reply(views.whole(job), CREATED if is_new else OK_200, _location(job.id))
 
 
 @routes.add(
     "POST /jobs/batch",
     OPERATOR,
-    statuses={CREATED: "The jobs", OK_200: "The jobs that this Idempotency-Key stands for"},
-    fails=(IdempotencyConflict,),
+    statuses={
+        CREATED: "The jobs",
+        OK_200: "The jobs that were all there: of this Idempotency-Key, or of their unique keys",
+    },
+    fails=(IdempotencyConflict, UniqueConflict),
 )
 def submit_batch(call: Call, headers: SubmitHeaders, body: Batch) -> Reply[answers.BatchView]:
-    """Submit up to 10,000 jobs, all or none. Faults are told with the place of each."""
+    """Submit up to 10,000 jobs, all or none. Faults are told with the place of each.
+
+    Where ``unique`` jobs are there already, their ids stand in the places of the new ones; of several with one key the first
+    is submitted, and the later ones are it.
+    """
     deed = call.deed(jobs=len(body.jobs))
     ids, is_new = resources.scheduler().submit_batch(body.jobs, deed, headers.once(body))
     return Reply(answers.BatchView(ids), CREATED if is_new else OK_200)

@@ -4,6 +4,7 @@ Rules, pure:
     errors         every failure raised on purpose, drawn as a tree
     settings       the environment, read and checked once
     backoff        retry delays
+    uniqueness     what makes two jobs the same, and how long one keeps others out
     cron           which moments a cron expression names
     schedules      a schedule, and for which times it runs
     queue_settings what operators set of a queue
@@ -25,7 +26,7 @@ Rules, pure:
     emf            a worker run as CloudWatch metrics
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
-    store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, keys, audit,
+    store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, keys, audit, unique,
                    partitions, retention, walks, detached (what pruning does to them) and others, and how
                    rows travel
     throttle       Redis: what is set of queues, and how take obeys it

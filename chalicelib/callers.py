@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
 from chalicelib.errors import Forbidden
+
+NAMED = 20  # ids in the audit
 
 
 class Role(StrEnum):
@@ -54,3 +57,8 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     request_id: str
     detail: dict[str, object] = {}
+
+    def naming(self, **ids: Sequence[UUID]) -> Deed:
+        """With the jobs it was about; of many the first ones, of none nothing."""
+        named = {what: [str(job_id) for job_id in some[:NAMED]] for what, some in ids.items() if some}
+        return msgspec.structs.replace(self, detail={**self.detail, **named})

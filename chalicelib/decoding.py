@@ -30,6 +30,17 @@ def converted(values: dict[str, str], shape: type[T]) -> T:
         raise _invalid(error, root="") from None
 
 
+def canonical(encoded: bytes) -> bytes:
+    """The same for all that say the same: spaces and the order of names do not matter, 1 and 1.0 are two values.
+
+    What cannot be read stays as it is: whoever checks it says why.
+    """
+    try:
+        return msgspec.json.encode(msgspec.json.decode(encoded), order="sorted")
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return encoded
+
+
 def refuse_repeated_names(raw: bytes) -> None:
     """One object must not have two members of one name. Raises InvalidInput, or MalformedJson for what is nested too deep.
 

@@ -14,6 +14,7 @@ SchedulerError
 ├─ Forbidden             the key's role does not include this
 ├─ RateLimited           the key was used too often
 ├─ IdempotencyConflict   another body came with this Idempotency-Key
+├─ UniqueConflict        the job that holds a unique key cannot be changed as asked
 ├─ QueueNotFound         no queue has this name
 ├─ ScheduleNotFound      no schedule has this name
 ├─ ScheduleExists        a schedule has this name already
@@ -40,8 +41,9 @@ AttemptStopped           what a handler meets when its attempt was ended from ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import islice
 from uuid import UUID
 
 
@@ -173,6 +175,26 @@ class IdempotencyConflict(SchedulerError):
 
     def __init__(self) -> None:
         super().__init__("this Idempotency-Key came with another body before: use a new key for a new submit")
+
+
+class UniqueConflict(SchedulerError):
+    """Jobs that hold the keys of a submit, and cannot be replaced. reasons: by the place of each in the submit."""
+
+    code = "unique_conflict"
+
+    def __init__(self, reasons: Mapping[int, str], place: str = "$.jobs[{}].unique") -> None:
+        super().__init__(f"{next(iter(reasons.values()))}; nothing was submitted")
+        self._reasons = reasons
+        self._place = place
+
+    def of_one(self) -> UniqueConflict:
+        """The same for a submit of one job, which has no places."""
+        return UniqueConflict(self._reasons, "$.unique")
+
+    @property
+    def faults(self) -> Sequence[tuple[str, str]]:
+        """Path and detail of the first hundred."""
+        return [(self._place.format(at), reason) for at, reason in islice(self._reasons.items(), InvalidBatch.MOST)]
 
 
 class QueueNotFound(SchedulerError):

@@ -22,6 +22,12 @@ BODIES: Mapping[Any, Mapping[str, object]] = {
             "backoff": {"type": "exponential", "base": 2, "cap": 600},
             "tags": ["customer:7"],
         },
+        "once, a minute after the last change": {
+            "job_type": "http_request",
+            "payload": {"url": "https://example.com/reindex/7"},
+            "delay_seconds": 60,
+            "unique": {"for": "queued", "key": "reindex:7", "on_conflict": "replace"},
+        },
     },
     Batch: {"two jobs": {"jobs": [{"job_type": "echo", "payload": 1}, {"job_type": "echo", "payload": 2}]}},
     Cancellation: {"count first": {"queue": "hooks", "dry_run": True}, "then do it": {"queue": "hooks"}},

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from chalicelib.callers import Role
-from chalicelib.decoding import T, converted
+from chalicelib.decoding import T, canonical, converted
 from chalicelib.errors import InvalidInput
 from chalicelib.jobs import JobStatus, Label
 from chalicelib.store.jobs import Once
@@ -177,15 +177,7 @@ class SubmitHeaders(Form, frozen=True, rename={"idempotency_key": "Idempotency-K
         """The fingerprint is of what the body says: spaces and the order of names do not matter."""
         if not self.idempotency_key:
             return None
-        return Once(self.idempotency_key, hashlib.sha256(_canonical(msgspec.json.encode(body))).digest())
-
-
-def _canonical(encoded: bytes) -> bytes:
-    """What cannot be read stays as it is: whoever checks it says why."""
-    try:
-        return msgspec.json.encode(msgspec.json.decode(encoded), order="sorted")
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return encoded
+        return Once(self.idempotency_key, hashlib.sha256(canonical(msgspec.json.encode(body))).digest())
 
 
 class Batch(Form, frozen=True):

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from chalicelib.backoff import Backoff
+from chalicelib.uniqueness import Uniqueness
 
 DEFAULT_QUEUE = "default"
 LEASE = timedelta(seconds=30)  # a killed worker's jobs run again within this time
@@ -66,6 +67,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str] = []
     backoff: Backoff | None = None  # None: the job type's own
     concurrency_key: str | None = None
+    unique: Uniqueness | None = None
 
 
 class Job(msgspec.Struct, frozen=True):

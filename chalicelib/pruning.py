@@ -13,6 +13,7 @@ from chalicelib.store.jobs import JobStore
 from chalicelib.store.partitions import Partition
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.stats import StatsStore
+from chalicelib.store.unique import UniqueStore
 from chalicelib.store.walks import Came, Due, WalkStore
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,9 @@ TURN = timedelta(
 class Pruning:
     """Of everything but jobs."""
 
-    def __init__(self, *, store: JobStore, stats: StatsStore, audit: AuditStore) -> None:
+    def __init__(self, *, store: JobStore, unique: UniqueStore, stats: StatsStore, audit: AuditStore) -> None:
         self._store = store
+        self._unique = unique
         self._stats = stats
         self._audit = audit
 
@@ -35,6 +37,7 @@ class Pruning:
         """Raises StoreUnavailable."""
         gone = {
             "idempotency_keys": self._store.forget_submitted(),
+            "unique_jobs": self._unique.prune(),
             "minutes": self._stats.prune(),
             "audit": self._audit.prune(AUDIT_IS_KEPT_FOR),
         }

@@ -63,6 +63,7 @@ from chalicelib.store.queues import QueueStore
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
+from chalicelib.store.unique import UniqueStore
 from chalicelib.store.walks import WalkStore
 from chalicelib.stream import EventStream
 from chalicelib.throttle import Throttle
@@ -250,7 +251,12 @@ def _maintenance(role: str) -> Maintenance:
         flow=_flow(role),
         timetable=Timetable(store=ScheduleStore(database), scheduler=_scheduler(role)),
         keyring=_keyring(role),
-        pruning=Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
+        pruning=Pruning(
+            store=JobStore(database),
+            unique=UniqueStore(database),
+            stats=StatsStore(database),
+            audit=AuditStore(database),
+        ),
         job_pruning=JobPruning(
             retention=RetentionStore(database), walks=WalkStore(database), detached=DetachedStore(database)
         ),
@@ -311,6 +317,7 @@ def _scheduler(role: str) -> Scheduler:
     return Scheduler(
         registry=registry,
         store=JobStore(_database(role)),
+        unique=UniqueStore(_database(role)),
         queues=Queues(_redis()),
         announcer=_announcer(role),
         workers=workers(),

@@ -16,6 +16,7 @@ from chalicelib.errors import (
     IdempotencyConflict,
     IllegalMove,
     QueueUnavailable,
+    UniqueConflict,
     WorkerUnreachable,
 )
 from chalicelib.handlers.registry import Registry
@@ -23,13 +24,13 @@ from chalicelib.jobs import Job, JobStatus, NewJob
 from chalicelib.queues import Queues
 from chalicelib.redis_link import Batch
 from chalicelib.store.jobs import JobStore, Once
+from chalicelib.store.unique import Admission, UniqueStore
 from chalicelib.submissions import Submission, new_job, new_jobs
 from chalicelib.waker import Waker
 from chalicelib.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-NAMED = 20  # ids in the audit
 UNKNOWN = -1  # how many workers live, when Redis is away
 
 
@@ -41,6 +42,7 @@ class Scheduler:
         *,
         registry: Registry,
         store: JobStore,
+        unique: UniqueStore,
         queues: Queues,
         announcer: Announcer,
         workers: Workers,
@@ -48,43 +50,52 @@ class Scheduler:
     ) -> None:
         self._registry = registry
         self._store = store
+        self._unique = unique
         self._queues = queues
         self._announcer = announcer
         self._workers = workers
         self._waker = waker
 
     def submit(self, submissions: Sequence[Submission], deed: Deed | None = None) -> list[Job]:
-        """Persist, then enqueue. Raises InvalidInput, TooLarge or StoreUnavailable, and then nothing was written.
+        """Persist, then enqueue. Returns the new jobs: not those that were there already, where some are unique.
+
+        Raises InvalidInput, TooLarge, UniqueConflict or StoreUnavailable, and then nothing was written.
 
         If we die between the two, or Redis is away, the jobs are safe in Postgres and ``Maintenance.sweep`` enqueues them;
         the other order could run a job that was never recorded.
         """
-        return self._insert([new_job(self._registry, submission) for submission in submissions], deed, None)
+        return self._insert([new_job(self._registry, submission) for submission in submissions], deed, None).new
 
-    def submit_once(self, submission: Submission, once: Once, deed: Deed | None = None) -> tuple[Job, bool]:
-        """The same for a client that may have asked before. Returns the job, and whether it is new.
+    def submit_once(
+        self, submission: Submission, once: Once | None = None, deed: Deed | None = None
+    ) -> tuple[Job, bool]:
+        """The same where there may be such a job: the client asked before (``once``), or it is to be unique. Returns the job,
+        and whether it is new.
 
-        Raises IdempotencyConflict too.
+        Raises IdempotencyConflict and UniqueConflict too.
         """
-        jobs = self._insert([new_job(self._registry, submission)], deed, once)
-        return (jobs[0], True) if jobs else (self.get(self._submitted_before(once)[0]), False)
+        try:
+            admission = self._insert([new_job(self._registry, submission)], deed, once)
+        except UniqueConflict as conflict:
+            raise conflict.of_one() from None
+        for job in (*admission.new, *admission.replaced):
+            return job, bool(admission.new)
+        return self.get(admission.ids[0]), False
 
     def submit_batch(
         self, submissions: Sequence[msgspec.Raw], deed: Deed | None = None, once: Once | None = None
     ) -> tuple[list[UUID], bool]:
-        """Many, all or none. Returns their ids, in the order given, and whether they are new.
+        """Many, all or none. Returns their ids, in the order given, and whether any is new.
 
         Raises InvalidBatch with the place of every fault; else as ``submit_once``.
         """
-        jobs = self._insert(new_jobs(self._registry, submissions), deed, once)
-        if jobs or once is None:
-            return [job.id for job in jobs], True
-        return self._submitted_before(once), False
+        admission = self._insert(new_jobs(self._registry, submissions), deed, once)
+        return admission.ids, bool(admission.new)
 
     def copy(self, job_id: UUID, deed: Deed | None = None) -> Job:
         """Submit again what a job was submitted with, but its time. Raises JobNotFound or StoreUnavailable."""
         new_id = uuid7()
-        job = self._store.copy(job_id, new_id, _naming(deed, [new_id]))
+        job = self._store.copy(job_id, new_id, deed and deed.naming(ids=[new_id]))
         self.enqueue([job])
         return job
 
@@ -124,16 +135,25 @@ class Scheduler:
         """Where they stand, those that exist."""
         return self._store.standing(ids)
 
-    def _insert(self, jobs: Sequence[NewJob], deed: Deed | None, once: Once | None) -> list[Job]:
-        """None where ``once`` was used before."""
-        inserted = self._store.insert(jobs, _naming(deed, [job.id for job in jobs]), once)
-        if inserted:
-            self.enqueue(inserted)
-        return inserted
+    def _insert(self, jobs: Sequence[NewJob], deed: Deed | None, once: Once | None) -> Admission:
+        admission = self._admitted(jobs, deed, once)
+        if admission is None:
+            return Admission(self._submitted_before(once), [], [])
+        if admission.new or admission.replaced:
+            self.enqueue([*admission.new, *admission.replaced])
+        return admission
 
-    def _submitted_before(self, once: Once) -> list[UUID]:
-        before = self._store.find_submitted(once.key)
-        if before is None or before.fingerprint != once.fingerprint:
+    def _admitted(self, jobs: Sequence[NewJob], deed: Deed | None, once: Once | None) -> Admission | None:
+        """None where ``once`` was used before."""
+        if any(job.unique for job in jobs):
+            return self._unique.insert(jobs, deed, once)
+        ids = [job.id for job in jobs]
+        inserted = self._store.insert(jobs, deed and deed.naming(ids=ids), once)
+        return Admission(ids, inserted, []) if inserted else None
+
+    def _submitted_before(self, once: Once | None) -> list[UUID]:
+        before = self._store.find_submitted(once.key) if once else None
+        if once is None or before is None or before.fingerprint != once.fingerprint:
             raise IdempotencyConflict
         return before.job_ids
 
@@ -176,10 +196,3 @@ class Scheduler:
             self._waker.wake()
         except (QueueUnavailable, WorkerUnreachable) as error:
             logger.warning("no worker could be woken", extra={"reason": str(error)})
-
-
-def _naming(deed: Deed | None, ids: Sequence[UUID]) -> Deed | None:
-    """The audit tells what was made; of a batch the first ones."""
-    if deed is None:
-        return None
-    return msgspec.structs.replace(deed, detail={**deed.detail, "ids": [str(job_id) for job_id in ids[:NAMED]]})

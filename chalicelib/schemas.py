@@ -78,6 +78,7 @@ def _definitions(components: Mapping[str, Schema]) -> Schema:
                     "run_at": {"type": "null"},
                     "delay_seconds": {"const": 0},
                     "tags": {"maxItems": MOST_TAGS},
+                    "unique": {"type": "null"},
                 }
             },
         ]

@@ -11,10 +11,11 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from chalicelib.backoff import Backoff
-from chalicelib.decoding import decoded
+from chalicelib.decoding import canonical, decoded
 from chalicelib.errors import InvalidBatch, InvalidInput, MalformedJson, TooLarge
 from chalicelib.handlers.registry import Registry
 from chalicelib.jobs import DEFAULT_QUEUE, NewJob
+from chalicelib.uniqueness import Unique, Uniqueness, uniqueness
 
 PAYLOAD_BYTES = 256 * 1024
 TAG_BYTES = 4 * 1024  # all of a job's
@@ -29,7 +30,8 @@ ConcurrencyKey = Annotated[str, msgspec.Meta(min_length=1, max_length=200, patte
 RunAt = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^[2-8][0-9]{3}-"})]
 
 
-class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+# Defaults are not encoded: a release that knows more fields makes the same fingerprint of the same submit.
+class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a client asks for. None: the job type's own default. run_at wins over delay_seconds.
 
     concurrency_key: whose job it is, a customer's say. Jobs of different keys take turns, and a queue may limit each key.
@@ -46,6 +48,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tags: Annotated[list[Tag], msgspec.Meta(max_length=50)] = []
     backoff: Backoff | None = None
     concurrency_key: ConcurrencyKey | None = None
+    unique: Unique | None = None
 
 
 def new_jobs(registry: Registry, submissions: Sequence[msgspec.Raw]) -> list[NewJob]:
@@ -83,7 +86,14 @@ def new_job(registry: Registry, submission: Submission) -> NewJob:
         tags=submission.tags,
         backoff=submission.backoff,
         concurrency_key=submission.concurrency_key,
+        unique=_uniqueness(submission),
     )
+
+
+def _uniqueness(submission: Submission) -> Uniqueness | None:
+    if submission.unique is None:
+        return None
+    return uniqueness(submission.unique, submission.job_type, submission.queue, canonical(bytes(submission.payload)))
 
 
 def _check_payload(payload: msgspec.Raw) -> None:

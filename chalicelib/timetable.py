@@ -198,6 +198,8 @@ class Timetable:
 def _check_times(submission: Submission) -> None:
     if submission.run_at is not None or submission.delay_seconds:
         raise InvalidInput("the schedule says when", "$.run_at" if submission.run_at else "$.delay_seconds")
+    if submission.unique is not None:
+        raise InvalidInput("a schedule's overlap says whether its jobs may meet", "$.unique")
     if len(submission.tags) > MOST_TAGS:
         raise InvalidInput(f"more than {MOST_TAGS} tags", "$.tags")
 

@@ -30,6 +30,7 @@ from chalicelib.errors import (
     StoreUnavailable,
     TooLarge,
     Unauthenticated,
+    UniqueConflict,
 )
 from chalicelib.events import ClientMessage
 
@@ -51,6 +52,7 @@ STATUS_CODES: Mapping[type[SchedulerError], HTTPStatus] = {
     ScheduleExists: HTTPStatus.CONFLICT,
     IllegalMove: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.CONFLICT,
+    UniqueConflict: HTTPStatus.CONFLICT,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
@@ -129,7 +131,7 @@ def problem(error: SchedulerError, request_id: str) -> Response:
 
 
 def _faults(error: SchedulerError) -> Sequence[tuple[str, str]]:
-    return error.faults if isinstance(error, InvalidInput) else []
+    return error.faults if isinstance(error, InvalidInput | UniqueConflict) else []
 
 
 def _hints(error: SchedulerError, *, away: bool) -> dict[str, str]:

@@ -13,8 +13,11 @@ import typer
 from chalicelib.cli.moments import on_wire, parse_coming, parse_duration, parse_moment, parse_past
 from chalicelib.cli.payloads import json_option
 
+TERMS = ("queued", "unfinished")
+
 WHAT, WHEN, HOW = "What it does", "When it runs", "How it runs"
 WHICH = "Which jobs"
+ONCE = "How often there may be such a job"
 
 
 class Status(StrEnum):
@@ -28,6 +31,20 @@ class Status(StrEnum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+
+
+class Conflict(StrEnum):
+    """As on the wire."""
+
+    RETURN = "return"
+    REPLACE_PAYLOAD = "replace_payload"
+    REPLACE_RUN_AT = "replace_run_at"
+    REPLACE = "replace"
+
+
+def parse_term(written: str) -> str | float:
+    """``queued``, ``unfinished``, or a duration in seconds. Raises BadParameter."""
+    return written if written in TERMS else parse_duration(written).total_seconds()
 
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
@@ -100,6 +117,34 @@ At = Annotated[
 Expires = Annotated[
     Any, typer.Option("--expires", parser=parse_coming, metavar="TIME", help="A time, or from now: 30d.")
 ]
+Unique = Annotated[
+    Any,
+    typer.Option(
+        "--unique",
+        parser=parse_term,
+        metavar="TERM",
+        help="One such job: while it is queued, while it is unfinished, or for a time (10m).",
+        rich_help_panel=ONCE,
+    ),
+]
+UniqueKey = Annotated[
+    str | None,
+    typer.Option(
+        "--unique-key",
+        metavar="TEXT",
+        help="What makes two jobs the same: job type, queue and payload, unless given.",
+        rich_help_panel=ONCE,
+    ),
+]
+OnConflict = Annotated[
+    Conflict | None,
+    typer.Option(
+        "--on-conflict",
+        metavar="HOW",
+        help=f"What happens to the job that is there: {', '.join(Conflict)}.",
+        rich_help_panel=ONCE,
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -142,6 +187,12 @@ def submission(
     }
     given = {name: value for name, value in {**rest, **timed}.items() if value is not None and value != []}
     return {"job_type": job_type, "payload": payload, **given}
+
+
+def unique(term: str | float | None, key: str | None, how: Conflict | None) -> dict[str, object] | None:
+    """As the API takes it. None: the job may be one of many."""
+    said = {"for": term, "key": key, "on_conflict": how and how.value}
+    return {name: value for name, value in said.items() if value is not None} or None
 
 
 def _seconds(duration: timedelta | None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,9 @@ def submit(
     timeout: options.Timeout = None,
     tag: options.Tags = None,
     backoff: options.Backoff = None,
+    unique: options.Unique = None,
+    unique_key: options.UniqueKey = None,
+    on_conflict: options.OnConflict = None,
     repeat: Repeat = None,
     batch: Batch = None,
     wait: Wait = False,
@@ -61,14 +65,15 @@ def submit(
     The job's id alone goes to standard output. Exit status with --wait: 0 COMPLETED; 1 FAILED; 3 CANCELLED.
     """
     how = {"queue": queue, "priority": priority, "max_attempts": max_attempts, "tags": tag, "backoff": backoff}
+    once = options.unique(unique, unique_key, on_conflict)
     when = {"delay": delay, "at": at, "timeout": timeout}
     if batch is not None:
-        _refuse_company(job_type, payload, file, repeat, *how.values(), *when.values(), wait or None)
+        _refuse_company(job_type, payload, file, repeat, once, *how.values(), *when.values(), wait or None)
         submit_file(session, batch)
         return
     if job_type is None:
         raise typer.BadParameter("name a job type (jobs types lists them), or give --batch")
-    asked = options.submission(job_type, payload_from(words or [], payload, file), **how, **when)
+    asked = options.submission(job_type, payload_from(words or [], payload, file), unique=once, **how, **when)
     _submit_one(session, asked, repeat or str(uuid.uuid4()), wait=wait)
 
 
@@ -96,6 +101,8 @@ def _sent(session: Session, asked: dict[str, object], key: str) -> Seen:
     except ApiUnreachable:
         session.output.note(f"To be sure that it runs once, repeat it with --idempotency-key {key}")
         raise
+    if answer.status == HTTPStatus.OK and "unique" in asked:
+        session.output.note("this job was there already; no other was made")
     return Seen(answer.read(Job), answer.raw, None)
 
 

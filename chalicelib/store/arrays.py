@@ -40,6 +40,10 @@ class Texts(Array):
     element, oid = 25, 1009
 
 
+class Byteas(Array):
+    element, oid = 17, 1001
+
+
 class Jsons(Array):
     element, oid = 114, 199
 
@@ -61,13 +65,17 @@ def texts(values: Sequence[str | None]) -> Texts:
     return Texts(_header(Texts, len(values)) + _sized([None if value is None else value.encode() for value in values]))
 
 
+def byteas(values: Sequence[bytes]) -> Byteas:
+    return Byteas(_header(Byteas, len(values)) + _sized(values))
+
+
 def jsons(values: Sequence[bytes | None]) -> Jsons:
     return Jsons(_header(Jsons, len(values)) + _sized(values))
 
 
 def understand_arrays(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     """Teach a connection to send them."""
-    for kind in (Uuids, Ints, Floats, Texts, Jsons):
+    for kind in (Uuids, Ints, Floats, Texts, Byteas, Jsons):
         connection.adapters.register_dumper(kind, type("AsIs", (_AsIs,), {"oid": kind.oid}))
 
 

@@ -97,6 +97,12 @@ class Database:
                 return False
         return True
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[Database]:
+        """The same for stores: what they do with it is committed at the end, all or none, on one connection and no other."""
+        with self.transaction() as connection:
+            yield _Together(connection, prepares=self._prepares)
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -125,6 +131,18 @@ class Database:
             self._connection.adapters.register_loader("json", ByteaBinaryLoader)  # as it is, without a line of Python
             understand_arrays(self._connection)
         return self._connection
+
+
+class _Together(Database):
+    """On a connection that is somebody else's, who also says what its failures mean."""
+
+    def __init__(self, connection: psycopg.Connection[Row], *, prepares: bool) -> None:
+        self._prepares = prepares
+        self._theirs = connection
+
+    @contextlib.contextmanager
+    def _ours(self) -> Iterator[psycopg.Connection[Row]]:
+        yield self._theirs
 
 
 class _Impatient(psycopg.Connection[Row]):

@@ -51,6 +51,7 @@ from chalicelib.store.queues import QueueStore
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
+from chalicelib.store.unique import UniqueStore
 from chalicelib.store.walks import WalkStore
 from chalicelib.stream import EventStream
 from chalicelib.submissions import Submission
@@ -63,7 +64,17 @@ from infra.local.services import Addresses, databases
 from tests.integration.calls import Api
 
 FOREVER = timedelta(days=1)
-KEPT_BY_TESTS = "jobs", "job_tags", "job_logs", "job_stats", "idempotency_keys", "audit", "queues", "schedules"
+KEPT_BY_TESTS = (
+    "jobs",
+    "job_tags",
+    "job_logs",
+    "job_stats",
+    "idempotency_keys",
+    "audit",
+    "queues",
+    "schedules",
+    "unique_jobs",
+)
 KEPT_BY_RETENTION = "retention_walks", "detached_partitions"
 
 
@@ -179,6 +190,7 @@ class World:
         self.scheduler = Scheduler(
             registry=registry,
             store=self.store,
+            unique=UniqueStore(self.store._database),
             queues=self.queues,
             announcer=self.announcer,
             workers=self.workers,
@@ -313,6 +325,7 @@ def a_scheduler(database: Database, cache: redis.Redis, registry: Registry) -> S
     return Scheduler(
         registry=registry,
         store=store,
+        unique=UniqueStore(database),
         queues=Queues(cache),
         announcer=Announcer(redis_link=link, stream=EventStream(cache), store=store),
         workers=Workers(cache),
@@ -330,7 +343,12 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
             "keyring": Keyring(
                 store=KeyStore(database), connections=Connections(cache), gateway=resources.gateway(), is_on=False
             ),
-            "pruning": Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
+            "pruning": Pruning(
+                store=JobStore(database),
+                unique=UniqueStore(database),
+                stats=StatsStore(database),
+                audit=AuditStore(database),
+            ),
             "job_pruning": a_job_pruning(database),
             "redis_link": RedisLink(cache),
             "queues": Queues(cache),

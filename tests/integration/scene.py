@@ -18,6 +18,7 @@ from chalicelib.jobs import Completed, Job, JobStatus
 from chalicelib.redis_link import WAKE_CHANNEL
 from chalicelib.scheduler import Scheduler
 from chalicelib.store.database import Database
+from chalicelib.store.unique import UniqueStore
 from chalicelib.worker import Budget
 from tests.integration.conftest import World, a_maintenance
 from tests.integration.lossy import Claim, Hands, Severable
@@ -57,6 +58,7 @@ class Scene(RuleBasedStateMachine):
         self.scheduler = Scheduler(
             registry=self.world.registry,
             store=self.world.store,
+            unique=UniqueStore(self.database),
             queues=self.world.queues,
             announcer=Announcer(redis_link=self.link, stream=self.world.stream, store=self.world.store),
             workers=self.world.workers,

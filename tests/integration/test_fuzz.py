@@ -58,6 +58,7 @@ NAMES = [
     *("include", "exclude", "fields", "wait", "attempt", "minutes", "name", "role", "expires_at", "rate_limit"),
     *("COMPLETED", "FAILED", "CANCELLED"),
     *("paused", "max_running", "cron", "timezone", "misfire", "overlap", "job", "count", "after", "unknown"),
+    *("concurrency_key", "unique", "for", "key", "on_conflict"),
 ]
 
 texts = st.sampled_from(ODD_TEXTS) | st.text(max_size=30)

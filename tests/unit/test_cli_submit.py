@@ -69,6 +69,9 @@ def test_a_payload_is_read_from_a_file_or_from_standard_input(accepting: Jobs, t
         (["--at", "2026-01-01T00:00"], "time zone"),
         (["--at", "2026-01-01T00:00Z", "--delay", "1m"], "not both"),
         (["--batch", "x.jsonl"], "from its file"),
+        (["--batch", "x.jsonl", "--unique-key", "k"], "from its file"),
+        (["--unique", "finished"], "no duration"),
+        (["--on-conflict", "raise"], "is not one of"),
         (["--url", "localhost"], "no URL"),
         (["--key", "no\nkey"], "characters"),
     ],
@@ -100,6 +103,32 @@ def test_every_option_has_its_field(accepting: Jobs) -> None:
             "backoff": {"type": "fixed", "seconds": 30},
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "unique"),
+    [
+        (["--unique", "queued"], {"for": "queued"}),
+        (["--unique", "unfinished", "--unique-key", "k"], {"for": "unfinished", "key": "k"}),
+        (["--unique", "10m", "--on-conflict", "replace_run_at"], {"for": 600.0, "on_conflict": "replace_run_at"}),
+        (["--unique", "90"], {"for": 90.0}),
+        (["--unique-key", "k"], {"key": "k"}),
+        (["--on-conflict", "replace"], {"on_conflict": "replace"}),
+    ],
+)
+def test_a_job_may_be_the_only_one(accepting: Jobs, words: list[str], unique: object) -> None:
+    accepting("submit", "echo", *words)
+
+    assert accepting.bodies == [{"job_type": "echo", "payload": {}, "unique": unique}]
+
+
+def test_a_job_that_was_there_already_is_said_so(jobs: Jobs) -> None:
+    jobs.answers("/jobs", says(a_job(), 200))
+
+    ran = jobs("submit", "echo", "--unique", "queued")
+
+    assert (ran.status, ran.out) == (0, f"{JOB_ID}\n")
+    assert "there already" in ran.err
 
 
 def test_a_time_is_sent_in_utc(accepting: Jobs) -> None:
