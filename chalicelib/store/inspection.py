@@ -20,7 +20,7 @@ from chalicelib.store.database import Database, Row
 from chalicelib.store.migrations import DIRECTORY
 from chalicelib.store.partitions import FILLFACTORS
 from chalicelib.store.retention import RetentionStore
-from chalicelib.store.rows import bounded
+from chalicelib.store.rows import QUEUES_AHEAD, UNFINISHED_AHEAD, bounded
 from chalicelib.store.walks import WalkStore
 
 PAGE = 1_000
@@ -110,14 +110,7 @@ class StoreInspection:
         """The next page, by queue and id: the order of the index that leaves out what is finished."""
         return _seen(
             self._ask(
-                "SELECT "
-                + _SEEN
-                + """
-                  FROM jobs AS job
-                 WHERE finished_at IS NULL AND (queue, id) > (%(queue)s, %(id)s)
-                 ORDER BY queue, id NULLS FIRST
-                 LIMIT %(limit)s
-                """,
+                QUEUES_AHEAD + "SELECT " + _SEEN + UNFINISHED_AHEAD + "LIMIT %(limit)s",
                 {"queue": queue, "id": job_id, "limit": PAGE},
             )
         )

@@ -19,7 +19,7 @@ from chalicelib.jobs import Job, JobStatus, NewJob
 from chalicelib.store.audit import audit_row, audited
 from chalicelib.store.database import Database, Row
 from chalicelib.store.new_jobs import inserted, many, one
-from chalicelib.store.rows import INLINE, JOB, WHOLE, as_jobs, bounded
+from chalicelib.store.rows import INLINE, JOB, QUEUES_AHEAD, UNFINISHED_AHEAD, WHOLE, as_jobs, bounded
 from chalicelib.store.tallies import COUNTED
 
 REVIVED_ATTEMPTS = 3  # what a job gets that is put back by hand: as many as a job type allows unless it says otherwise
@@ -247,13 +247,13 @@ class JobStore:
         queue, job_id = after
         return as_jobs(
             self._database.fetch(
-                "SELECT "
+                QUEUES_AHEAD
+                + "SELECT "
                 + JOB
-                + """, NULL, NULL, NULL
-                  FROM jobs AS job
-                 WHERE (queue, id) > (%(queue)s, %(id)s) AND finished_at IS NULL AND status IN ('QUEUED', 'RUNNING')
-                   AND created_at < now() - %(older_than)s
-                 ORDER BY queue, id NULLS FIRST
+                + ", NULL, NULL, NULL"
+                + UNFINISHED_AHEAD
+                + """
+                 WHERE status IN ('QUEUED', 'RUNNING') AND created_at < now() - %(older_than)s
                  LIMIT %(limit)s
                 """,
                 {"queue": queue, "id": job_id, "older_than": older_than, "limit": limit},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from chalicelib.chores import Chores
 from chalicelib.jobs import JobStatus
 from chalicelib.maintenance import Maintenance
 from chalicelib.store.database import Database
-from chalicelib.store.jobs import JobStore
+from chalicelib.store.jobs import START, JobStore
 from chalicelib.store.partitions import PartitionStore, first_id_at
 from infra.local.services import Addresses
 from tests.integration.conftest import FOREVER, World, a_job, a_maintenance, insert
@@ -180,3 +181,33 @@ def test_a_sweep_that_finds_nothing_moves_on(world: World, maintenance: Maintena
 
     lag = first_id_at(datetime.now(UTC) - timedelta(minutes=2))
     assert Chores(world.cache).swept_to() > lag
+
+
+def test_a_page_of_the_unfinished_costs_a_page_however_many_there_are(
+    database: Database, conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn.execute(
+        """
+        INSERT INTO jobs (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, payload, created_at)
+        SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - n), 12, '0') || '-7000-8000-000000000000')::uuid,
+               'echo', 'q' || n % 2, 'QUEUED', 0, 3, 60, now(), '{}', now() - interval '1 hour'
+          FROM generate_series(1, 20000) AS n
+        """
+    )
+    conn.execute("ANALYZE jobs")
+    plans: list[str] = []
+    fetch = database.fetch
+
+    def explaining(query: Any, params: Any = None) -> Any:
+        rows = conn.execute(b"EXPLAIN (ANALYZE, COSTS OFF) " + query.encode(), params, binary=False).fetchall()
+        plans.append("\n".join(line for (line,) in rows))
+        return fetch(query, params)
+
+    monkeypatch.setattr(database, "fetch", explaining)
+    after, seen = START, 0
+    while page := JobStore(database).unfinished(after, timedelta(0), 1_000):
+        after, seen = (page[-1].queue, page[-1].id), seen + len(page)
+
+    assert seen == 20_000
+    read = [int(rows.partition(".")[0]) for plan in plans for rows in re.findall(r"rows=([0-9.]+)", plan)]
+    assert max(read) <= 1_001
