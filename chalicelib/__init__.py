@@ -5,6 +5,7 @@ Rules, pure:
     settings       the environment, read and checked once
     backoff        retry delays
     cron           which moments a cron expression names
+    timing         when a schedule runs: by cron, at an interval, or once
     schedules      a schedule, and for which times it runs
     queue_settings what operators set of a queue
     jobs           Job, NewJob, JobStatus, the table of legal moves, outcomes
@@ -23,7 +24,7 @@ Rules, pure:
     emf            a worker run as CloudWatch metrics
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
-    store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, keys, audit,
+    store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, firings, keys, audit,
                    partitions and others, and how rows travel
     throttle       Redis: what is set of queues, and how take obeys it
     queues         Redis: when to look at which job
@@ -39,16 +40,19 @@ Adapters, one outside service each:
     waker          start the worker function
     inspection     Redis: doctor's questions, across all of these
 Use cases:
-    handlers/      the registry, and one module per family of job types
+    handlers/      the registry, schedules declared beside handlers, and one module per family of job types
     statistics     how the whole system does
     submissions    what a client asks for, checked
     scheduler      submit, get, cancel, revive, copy
     forms          what callers send: queries, headers, bodies
+    schedule_forms what they send of schedules
     bulk           cancel and revive by filter
     gatekeeper     who may do what, and how often
     keyring        make and revoke keys
     patience       long polls
-    timetable      keep schedules, and submit their jobs when they are due
+    timetable      keep schedules, and run them by hand
+    firing         submit their jobs when they are due
+    declarations   bring schedules that are declared in code and in a file up to date
     flow           read and change what is set of queues
     queue_overview queues as operators see them
     pruning        let go of what nobody asks for any more
@@ -69,10 +73,10 @@ Use cases:
     worker         take, claim, run, settle, until told to stop
     outbox         events on their way to one connection
     broadcaster    events to connections
-    maintenance    rebuild, sweep, partitions, firing schedules
+    maintenance    rebuild, sweep, partitions
     checks/        what doctor looks at, one module a subject
     doctor         examine a deployment, and mend what is safe to mend
-    engine         a worker with broadcaster and maintenance beside it
+    engine         a worker with broadcaster, maintenance and the firing of schedules beside it
     processes      several workers side by side
 Edges:
     answers        what the API answers beside jobs

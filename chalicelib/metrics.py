@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chalicelib.figures import Depth, Total
+from chalicelib.figures import Depth, ScheduleFigures, Total
 from chalicelib.histograms import cumulative
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     totals: Sequence[Total]
     workers: Mapping[str, int] | None
     connections: int | None
+    schedules: ScheduleFigures = ScheduleFigures({}, 0.0)
 
 
 def text(figures: Figures) -> str:
@@ -63,6 +64,7 @@ def _now(figures: Figures) -> Iterator[Metric]:
             jobs.add_metric([queue, status], count)
         ages.add_metric([queue], depth.oldest_age_seconds or 0.0)
     yield from (jobs, ages)
+    yield from _scheduled(figures.schedules)
     if figures.workers is not None:
         workers = GaugeMetricFamily("jobscheduler_workers", "Worker processes that show life.", labels=["form"])
         for form, count in figures.workers.items():
@@ -72,6 +74,20 @@ def _now(figures: Figures) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "jobscheduler_websocket_connections", "WebSocket connections.", value=figures.connections
         )
+
+
+def _scheduled(figures: ScheduleFigures) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    schedules = GaugeMetricFamily("jobscheduler_schedules", "Schedules: active, paused or ended.", labels=["state"])
+    for state, count in figures.counts.items():
+        schedules.add_metric([state], count)
+    yield schedules
+    yield GaugeMetricFamily(
+        "jobscheduler_schedule_lateness_seconds",
+        "How long the most overdue schedule has been due.",
+        value=figures.late_seconds,
+    )
 
 
 def _ever(totals: Sequence[Total]) -> Iterator[Metric]:

@@ -21,10 +21,12 @@ from chalicelib.bulk import Bulk
 from chalicelib.children import Children
 from chalicelib.chores import Chores
 from chalicelib.connections import Connections
+from chalicelib.declarations import Declarations
 from chalicelib.doctor import Doctor
 from chalicelib.engine import Engine
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
+from chalicelib.firing import Ticker
 from chalicelib.flow import Flow
 from chalicelib.gatekeeper import Gatekeeper
 from chalicelib.gateway import WAIT as GATEWAY_WAIT
@@ -51,6 +53,7 @@ from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.counts import CountStore
 from chalicelib.store.database import PATIENCE_SECONDS, Database
+from chalicelib.store.firings import FiringStore
 from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.keys import KeyStore
@@ -59,6 +62,7 @@ from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
+from chalicelib.store.schedule_runs import RunStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.stream import EventStream
@@ -94,6 +98,7 @@ def statistics() -> Statistics:
     return Statistics(
         stats=StatsStore(_database("api")),
         counts=CountStore(_database("api")),
+        schedules=ScheduleStore(_database("api")),
         snapshots=Snapshots(_redis()),
         queues=Queues(_redis()),
         workers=workers(),
@@ -184,7 +189,15 @@ def flow() -> Flow:
 
 @lru_cache(maxsize=1)
 def timetable() -> Timetable:
-    return Timetable(store=ScheduleStore(_database("api")), scheduler=scheduler())
+    database = _database("api")
+    return Timetable(
+        store=ScheduleStore(database), firings=FiringStore(database), runs=RunStore(database), scheduler=scheduler()
+    )
+
+
+@lru_cache(maxsize=1)
+def declarations() -> Declarations:
+    return Declarations(registry=registry, store=ScheduleStore(_database("api")), timetable=timetable())
 
 
 @lru_cache(maxsize=1)
@@ -207,6 +220,7 @@ def doctor() -> Doctor:
         connections=connections(),
         workers=workers(),
         chores=Chores(client),
+        registry=registry,
     )
 
 
@@ -220,11 +234,17 @@ def engine(slots: int, *, shows_life: bool) -> Engine:
             name=worker_id, stream=EventStream(client), connections=connections(), gateway=gateway()
         ),
         maintenance=maintenance(),
+        ticker=ticker(),
     )
 
 
 def maintenance() -> Maintenance:
     return _maintenance("house")
+
+
+def ticker() -> Ticker:
+    """On a connection of its own: what is due does not wait for what keeps house."""
+    return Ticker(firings=FiringStore(_database("fire")), scheduler=_scheduler("fire"))
 
 
 def _maintenance(role: str) -> Maintenance:
@@ -233,9 +253,13 @@ def _maintenance(role: str) -> Maintenance:
         store=JobStore(database),
         partitions=PartitionStore(database),
         flow=_flow(role),
-        timetable=Timetable(store=ScheduleStore(database), scheduler=_scheduler(role)),
         keyring=_keyring(role),
-        pruning=Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
+        pruning=Pruning(
+            store=JobStore(database),
+            stats=StatsStore(database),
+            audit=AuditStore(database),
+            runs=RunStore(database),
+        ),
         redis_link=redis_link.RedisLink(client),
         queues=Queues(client),
         chores=Chores(client),

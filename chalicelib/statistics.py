@@ -19,6 +19,7 @@ from chalicelib.figures import (
     Depth,
     MinuteStats,
     QueueStats,
+    ScheduleFigures,
     Stats,
     Total,
     largest_depths,
@@ -27,6 +28,7 @@ from chalicelib.figures import (
 from chalicelib.queues import Queues
 from chalicelib.snapshots import Snapshot, Snapshots
 from chalicelib.store.counts import CountStore
+from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.workers import FORMS, SIGN_OF_LIFE, WorkerReport, Workers
 
@@ -44,6 +46,7 @@ class Statistics:
         *,
         stats: StatsStore,
         counts: CountStore,
+        schedules: ScheduleStore,
         snapshots: Snapshots,
         queues: Queues,
         workers: Workers,
@@ -51,6 +54,7 @@ class Statistics:
     ) -> None:
         self._stats = stats
         self._counts = counts
+        self._schedules = schedules
         self._snapshots = snapshots
         self._queues = queues
         self._workers = workers
@@ -97,6 +101,7 @@ class Statistics:
                 totals=largest_totals(self._totals()),
                 workers=forms,
                 connections=connections,
+                schedules=self._snapshots.cached("schedules", self._schedules.figures, as_type=ScheduleFigures).value,
             )
         )
 

@@ -19,6 +19,8 @@ from chalicelib.store.database import Database, Row
 from chalicelib.store.migrations import DIRECTORY
 from chalicelib.store.partitions import FILLFACTORS
 from chalicelib.store.rows import bounded
+from chalicelib.store.schedule_rows import TIMING, as_timing
+from chalicelib.timing import Timing
 
 PAGE = 1_000
 FIRST: tuple[str, UUID] = ("", UUID(int=0))  # before every queue and id
@@ -75,6 +77,17 @@ class SeenJob(msgspec.Struct, frozen=True):
     @property
     def is_held(self) -> bool:
         return self.lease_over_since is not None and self.lease_over_since < timedelta(0)
+
+
+class SeenSchedule(msgspec.Struct, frozen=True):
+    """late_seconds: negative where it is not due yet. None: it is paused, or has ended."""
+
+    name: str
+    late_seconds: float | None
+    created_at: datetime
+    job_type: str
+    payload: bytes
+    timing: Timing
 
 
 class Sessions(msgspec.Struct, frozen=True):
@@ -142,6 +155,15 @@ class StoreInspection:
             """
         )
         return {name: bool(paused) for name, paused in rows}
+
+    def schedules(self) -> list[SeenSchedule]:
+        """Every one, by name."""
+        rows = self._ask(
+            "SELECT schedule.name, extract(epoch FROM now() - next_run_at)::float8, created_at, job_type, payload, "
+            + TIMING
+            + " FROM schedules AS schedule ORDER BY name"
+        )
+        return [_schedule(*row) for row in rows]
 
     def unknown_migrations(self) -> list[str]:
         """Applied by another release."""
@@ -215,6 +237,11 @@ class StoreInspection:
         except psycopg.ProgrammingError as error:
             # A table that is not there, or that we may not read: for who only wants to know, the same as no answer.
             raise StoreUnavailable(str(error).partition("\n")[0]) from error
+
+
+def _schedule(*row: Any) -> SeenSchedule:
+    name, late_seconds, created_at, job_type, payload, *timing = row
+    return SeenSchedule(name, late_seconds, created_at, job_type, payload, as_timing(*timing))
 
 
 def _seen(rows: list[Row]) -> list[SeenJob]:

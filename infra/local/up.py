@@ -38,6 +38,7 @@ class Up:
         self._databases()
         self._emulator()
         self._migrate()
+        self._apply_schedules()
         self._settings()
         self._deploy(deploy.API)
         self._deploy(deploy.WORKER)
@@ -114,6 +115,13 @@ class Up:
             environment = base_environment() | self.stack.settings() | self.stack.aws_environment()
             command = [sys.executable, "-m", "chalicelib.cli", "migrate"]
             log = self.stack.log("migrate")
+            run(command, directory=ROOT, environment=environment, log=log, advice=WHAT_NOW)
+
+    def _apply_schedules(self) -> None:
+        with step("declared schedules"):
+            environment = base_environment() | self.stack.settings() | self.stack.aws_environment()
+            command = [sys.executable, "-m", "chalicelib.cli", "schedules", "apply"]
+            log = self.stack.log("schedules")
             run(command, directory=ROOT, environment=environment, log=log, advice=WHAT_NOW)
 
     def _settings(self) -> None:

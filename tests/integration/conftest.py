@@ -40,6 +40,7 @@ from chalicelib.settler import Settler
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.database import Database
+from chalicelib.store.firings import FiringStore
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.keys import KeyStore
 from chalicelib.store.lists import JobLists
@@ -47,6 +48,7 @@ from chalicelib.store.logs import LogStore
 from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
+from chalicelib.store.schedule_runs import RunStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.stream import EventStream
@@ -60,7 +62,17 @@ from infra.local.services import Addresses, databases
 from tests.integration.calls import Api
 
 FOREVER = timedelta(days=1)
-KEPT_BY_TESTS = "jobs", "job_tags", "job_logs", "job_stats", "idempotency_keys", "audit", "queues", "schedules"
+KEPT_BY_TESTS = (
+    "jobs",
+    "job_tags",
+    "job_logs",
+    "job_stats",
+    "idempotency_keys",
+    "audit",
+    "queues",
+    "schedules",
+    "schedule_runs",
+)
 
 
 @pytest.fixture(scope="session")
@@ -318,16 +330,26 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
             "store": JobStore(database),
             "partitions": PartitionStore(database),
             "flow": a_flow(database, cache),
-            "timetable": Timetable(store=ScheduleStore(database), scheduler=a_scheduler(database, cache, Registry())),
             "keyring": Keyring(
                 store=KeyStore(database), connections=Connections(cache), gateway=resources.gateway(), is_on=False
             ),
-            "pruning": Pruning(store=JobStore(database), stats=StatsStore(database), audit=AuditStore(database)),
+            "pruning": Pruning(
+                store=JobStore(database),
+                stats=StatsStore(database),
+                audit=AuditStore(database),
+                runs=RunStore(database),
+            ),
             "redis_link": RedisLink(cache),
             "queues": Queues(cache),
             "chores": Chores(cache),
             **parts,
         }
+    )
+
+
+def a_timetable(database: Database, scheduler: Scheduler) -> Timetable:
+    return Timetable(
+        store=ScheduleStore(database), firings=FiringStore(database), runs=RunStore(database), scheduler=scheduler
     )
 
 

@@ -17,6 +17,7 @@ from chalicelib.snapshots import Snapshots
 from chalicelib.statistics import Statistics
 from chalicelib.store.counts import CountStore
 from chalicelib.store.database import Database
+from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.workers import Workers
 from tests.integration.conftest import World
@@ -26,6 +27,7 @@ from tests.integration.conftest import World
 def statistics(world: World, database: Database) -> Statistics:
     return Statistics(
         stats=StatsStore(database),
+        schedules=ScheduleStore(database),
         counts=CountStore(database),
         snapshots=Snapshots(world.cache),
         queues=world.queues,
@@ -39,6 +41,7 @@ def without_redis(database: Database) -> Iterator[Statistics]:
     client = connect("redis://127.0.0.1:1")
     yield Statistics(
         stats=StatsStore(database),
+        schedules=ScheduleStore(database),
         counts=CountStore(database),
         snapshots=Snapshots(client),
         queues=Queues(client),
