@@ -84,17 +84,19 @@ class FiringStore:
     def fire(self, firings: Sequence[Firing]) -> Fired:
         """Submit their jobs, as far as their rules for overlaps let them, and move the schedules on.
 
-        What changed since it was seen, or is in somebody's hands just now, is left out.
+        What changed since it was seen, or is in somebody's hands just now, is left out. Each is found by its name: thousands may
+        be due at the same time, which for the index of what is due are all the same.
         """
         rows = self._database.fetch(
             """
             WITH due AS (
                 SELECT schedule.name, new.following
                   FROM unnest(%(names)b, %(versions)b, %(seen)s::timestamptz[], %(followings)s::timestamptz[])
-                    AS new (name, version, seen, following)
-                  JOIN schedules AS schedule
-                    ON schedule.name = new.name AND schedule.version = new.version AND schedule.next_run_at = new.seen
-                   FOR NO KEY UPDATE OF schedule SKIP LOCKED
+                    AS new (name, version, seen, following),
+                       LATERAL (SELECT name FROM schedules
+                                 WHERE name = new.name AND version = new.version
+                                   AND next_run_at IS NOT DISTINCT FROM new.seen
+                                   FOR NO KEY UPDATE SKIP LOCKED) AS schedule
             ), moved AS (
                 UPDATE schedules AS schedule SET next_run_at = due.following FROM due WHERE schedule.name = due.name
                 RETURNING schedule.*
