@@ -34,6 +34,7 @@ LONGEST = 200  # characters
 INSTANT = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)
 STEP = timedelta(hours=12)  # no clock changes forth and back within that
+FAR = timedelta(days=2)  # a face that fits comes no earlier than that before it would come by another distance from UTC
 
 
 class Cron:
@@ -68,7 +69,7 @@ class Cron:
             change = None
             for face in CronSim(self._expression, start.replace(tzinfo=None)):
                 at = face.replace(tzinfo=UTC) - offset
-                change = self._change(moment, at)
+                change = self._change(max(moment, at - FAR), at, offset)
                 if change is not None:
                     break
                 yield at
@@ -78,15 +79,16 @@ class Cron:
             moment, offset = change, self._offset(change)
             start = change + offset - MINUTE  # its own face may fit
 
-    def _change(self, since: datetime, until: datetime) -> datetime | None:
-        """The first minute until then whose distance from UTC is another one."""
-        offset = self._offset(since)
-        while since < until:
+    def _change(self, since: datetime, until: datetime, offset: timedelta) -> datetime | None:
+        """Where, up to then, the clock begins to have another distance from UTC than that."""
+        while self._offset(since) == offset:
+            if since >= until:
+                return None
             step = min(until, since + STEP)
             if self._offset(step) != offset:
                 return self._first_minute(since.replace(second=0, microsecond=0), step, offset)
             since = step
-        return None
+        return since
 
     def _first_minute(self, since: datetime, until: datetime, offset: timedelta) -> datetime:
         minutes = range(1, (until - since) // MINUTE + 1)

@@ -30,3 +30,6 @@ ALTER TABLE schedule_runs
     ADD COLUMN kind text NOT NULL DEFAULT 'time', -- the time came; somebody ran it by hand; somebody filled a hole
     ADD CONSTRAINT kind_is_known CHECK (kind IN ('time', 'hand', 'backfill')),
     DROP CONSTRAINT schedule_runs_schedule_fkey;
+
+-- The previous release pruned runs after seven days and told nobody; it may go on for a while.
+UPDATE schedules SET forgotten_to = now() - interval '6 days' WHERE created_at < now() - interval '6 days';

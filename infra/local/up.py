@@ -38,11 +38,11 @@ class Up:
         self._databases()
         self._emulator()
         self._migrate()
-        self._apply_schedules()
         self._settings()
         self._deploy(deploy.API)
         self._deploy(deploy.WORKER)
         self._worker()
+        self._apply_schedules()  # after all that fires them: a former release could not read every rule
         self._write_addresses()
         self._dashboard()
         self._warm_up()
