@@ -81,14 +81,14 @@ class Cron:
 
     def _change(self, since: datetime, until: datetime, offset: timedelta) -> datetime | None:
         """Where, up to then, the clock begins to have another distance from UTC than that."""
-        while self._offset(since) == offset:
-            if since >= until:
-                return None
+        if self._offset(since) != offset:
+            return since
+        while since < until:
             step = min(until, since + STEP)
             if self._offset(step) != offset:
                 return self._first_minute(since.replace(second=0, microsecond=0), step, offset)
             since = step
-        return since
+        return None
 
     def _first_minute(self, since: datetime, until: datetime, offset: timedelta) -> datetime:
         minutes = range(1, (until - since) // MINUTE + 1)
