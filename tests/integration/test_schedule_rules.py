@@ -18,7 +18,7 @@ from chalicelib.errors import InvalidInput
 from chalicelib.firing import PAGE, ROUNDS, Ticker
 from chalicelib.jobs import Job, JobStatus
 from chalicelib.schedule_forms import Backfill, Definition, NamedDefinition, Preview, RunsQuery
-from chalicelib.schedules import SLICE, Firing, Misfire, Overlap, RunKind
+from chalicelib.schedules import SLICE, Firing, Misfire, NewSchedule, Overlap, RunKind
 from chalicelib.store.database import Database
 from chalicelib.store.firings import Fired, FiringStore
 from chalicelib.store.lists import JobFilter
@@ -807,7 +807,25 @@ def test_a_schedule_that_is_changed_by_two_at_once_is_as_one_of_them_said(
     assert kept.next_run_at - kept.created_at.replace(microsecond=0) == timedelta(seconds=seconds)
 
 
-def test_the_same_name_is_created_once_over_the_api(timetable: Timetable, schedules_of: ScheduleStore) -> None:
+def test_what_somebody_else_has_changed_is_neither_replaced_nor_deleted(
+    timetable: Timetable, schedules_of: ScheduleStore
+) -> None:
+    """They are asked again: the next time was computed from what was seen."""
+    seen = timetable.put("a", a_definition(interval_seconds=3600))
+    changed = timetable.put("a", a_definition(interval_seconds=7200))
+    mine = NewSchedule(
+        name="a", rules=seen.rules, paused=False, created_at=seen.created_at, next_run_at=seen.next_run_at
+    )
+
+    assert not schedules_of.replace(seen, mine)
+    assert not schedules_of.delete(seen)
+    assert timetable.get("a") == changed
+    assert schedules_of.replace(changed, mine)
+
+
+def test_states_are_counted_and_a_time_that_is_over_has_no_preview(
+    timetable: Timetable, schedules_of: ScheduleStore
+) -> None:
     timetable.create(NamedDefinition(name="a", at=datetime.now(UTC) + DAY, job=ECHO))
 
     assert schedules_of.figures().counts == {"active": 1, "paused": 0, "ended": 0}
