@@ -270,6 +270,21 @@ def test_two_deploys_at_once_are_as_one(
     assert {each.version for each in timetable.all()} == {1}
 
 
+def test_a_deploy_waits_for_the_one_before_it(
+    place: Place, addresses: Addresses, conn: psycopg.Connection[Any]
+) -> None:
+    """Of another release, it may go through them in another order: they would lock each other out."""
+    place.declares(nightly(place))
+    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with psycopg.connect(addresses.database_url) as other, ThreadPoolExecutor(1) as thread:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('job-scheduler schedules'))")
+        deploy = thread.submit(place.deploy)
+        while not conn.execute(waiting).fetchall():
+            assert not deploy.done()
+        other.rollback()
+        assert deploy.result(10).changes == {"new": ["report"]}
+
+
 # In a file
 
 TOML = """
