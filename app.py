@@ -24,6 +24,7 @@ from chalicelib.errors import (
     QueueNotFound,
     QueueUnavailable,
     ScheduleExists,
+    ScheduleIsDeclared,
     ScheduleNotFound,
     StoreUnavailable,
     Unauthenticated,
@@ -48,9 +49,18 @@ from chalicelib.queue_settings import QueueChange
 from chalicelib.readiness import OK
 from chalicelib.retention import Retention, RetentionChange
 from chalicelib.routes import Call, Routes
+from chalicelib.schedule_forms import (
+    Backfill,
+    Definition,
+    NamedDefinition,
+    PauseNote,
+    Preview,
+    PreviewQuery,
+    RunsQuery,
+)
+from chalicelib.schedules import ScheduleName
 from chalicelib.submissions import Name, Submission
 from chalicelib.tickets import LIFE
-from chalicelib.timetable import Definition, NamedDefinition, Preview, ScheduleName
 from chalicelib.wire import Reply
 
 logs.start_logging()
@@ -264,7 +274,7 @@ def list_schedules(call: Call) -> Reply[list[answers.ScheduleView]]:
 @routes.add("POST /schedules", OPERATOR, statuses={CREATED: "The schedule"}, fails=(ScheduleExists,))
 def create_schedule(call: Call, body: NamedDefinition) -> Reply[answers.ScheduleView]:
     """Make a schedule: a job for each time that its cron expression names."""
-    return Reply(answers.schedule_view(resources.timetable().create(body, call.deed(name=body.name, cron=body.cron))))
+    return Reply(answers.schedule_view(resources.timetable().create(body, call.deed(name=body.name, **_when(body)))))
 
 
 @routes.add("GET /schedules/{name}", VIEWER, fails=(ScheduleNotFound,))
@@ -273,13 +283,18 @@ def show_schedule(call: Call, name: ScheduleName) -> Reply[answers.ScheduleView]
     return Reply(answers.schedule_view(resources.timetable().get(name)))
 
 
-@routes.add("PUT /schedules/{name}", OPERATOR)
+@routes.add("PUT /schedules/{name}", OPERATOR, fails=(ScheduleIsDeclared,))
 def put_schedule(call: Call, name: ScheduleName, body: Definition) -> Reply[answers.ScheduleView]:
     """Replace a schedule, or make it."""
-    return Reply(answers.schedule_view(resources.timetable().put(name, body, call.deed(cron=body.cron))))
+    return Reply(answers.schedule_view(resources.timetable().put(name, body, call.deed(**_when(body)))))
 
 
-@routes.add("DELETE /schedules/{name}", OPERATOR, statuses={NO_CONTENT: "It is gone"}, fails=(ScheduleNotFound,))
+@routes.add(
+    "DELETE /schedules/{name}",
+    OPERATOR,
+    statuses={NO_CONTENT: "It is gone"},
+    fails=(ScheduleNotFound, ScheduleIsDeclared),
+)
 def delete_schedule(call: Call, name: ScheduleName) -> Reply[None]:
     """Delete a schedule. Jobs that it submitted stay."""
     resources.timetable().delete(name, call.deed())
@@ -287,9 +302,10 @@ def delete_schedule(call: Call, name: ScheduleName) -> Reply[None]:
 
 
 @routes.add("POST /schedules/{name}/pause", OPERATOR, fails=(ScheduleNotFound,))
-def pause_schedule(call: Call, name: ScheduleName) -> Reply[answers.ScheduleView]:
-    """Pause a schedule: until it is resumed, no time is its time."""
-    return Reply(answers.schedule_view(resources.timetable().pause(name, call.deed())))
+def pause_schedule(call: Call, name: ScheduleName, body: PauseNote | None) -> Reply[answers.ScheduleView]:
+    """Pause a schedule: until it is resumed, no time is its time. A note may say why."""
+    note = body.note if body else None
+    return Reply(answers.schedule_view(resources.timetable().pause(name, note, call.deed(note=note))))
 
 
 @routes.add("POST /schedules/{name}/resume", OPERATOR, fails=(ScheduleNotFound,))
@@ -307,10 +323,35 @@ def run_schedule(call: Call, name: ScheduleName) -> Reply[views.JobView]:
     return Reply(views.whole(job), headers=_location(job.id))
 
 
+@routes.add("POST /schedules/{name}/backfill", OPERATOR, fails=(ScheduleNotFound,))
+def backfill_schedule(call: Call, name: ScheduleName, body: Backfill) -> Reply[answers.BackfillView]:
+    """Submit a job for each past time in a range that has none, oldest first.
+
+    One call looks at `limit` times; `next` is where to go on. Doing it twice doubles nothing.
+    """
+    if not body.dry_run:
+        resources.timetable().get(name)
+        resources.audit().write(call.deed(**{"from": views.rfc3339(body.from_), "to": views.rfc3339(body.to)}))
+    return Reply(answers.backfill_view(resources.timetable().backfill(name, body)))
+
+
+@routes.add("GET /schedules/{name}/runs", VIEWER, fails=(ScheduleNotFound,))
+def list_runs(call: Call, name: ScheduleName, query: RunsQuery) -> Reply[list[answers.RunView]]:
+    """List the runs of a schedule and how their jobs fared, the latest time first."""
+    runs, cursor = resources.timetable().runs(name, query)
+    return Reply([answers.run_view(run) for run in runs], headers=pages.link(f"/schedules/{name}/runs", query, cursor))
+
+
+@routes.add("GET /schedules/{name}/preview", VIEWER, fails=(ScheduleNotFound,))
+def preview_next(call: Call, name: ScheduleName, query: PreviewQuery) -> Reply[answers.PreviewView]:
+    """Tell the next times of a schedule, as if it were not paused."""
+    return Reply(_preview(resources.timetable().preview_of(name, query.count)))
+
+
 @routes.add("POST /schedules/preview", VIEWER)
 def preview_schedule(call: Call, body: Preview) -> Reply[answers.PreviewView]:
-    """Tell the next times of a cron expression."""
-    return Reply(answers.PreviewView([views.rfc3339(moment) for moment in resources.timetable().preview(body)]))
+    """Tell the next times that a schedule would have."""
+    return Reply(_preview(resources.timetable().preview(body)))
 
 
 @routes.add("POST /ws-tickets", VIEWER, statuses={CREATED: "The ticket"})
@@ -413,6 +454,16 @@ def message(event: WebsocketEvent) -> None:
             _reply(event, PONG)
         case Subscription():
             resources.connections().subscribe(connection, asked)
+
+
+def _when(body: Definition) -> dict[str, object]:
+    """For the audit."""
+    said = {"cron": body.cron, "interval_seconds": body.interval_seconds, "at": body.at and views.rfc3339(body.at)}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _preview(times: list[datetime]) -> answers.PreviewView:
+    return answers.PreviewView([views.rfc3339(moment) for moment in times])
 
 
 def _location(job_id: UUID) -> dict[str, str]:

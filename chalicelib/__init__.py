@@ -6,6 +6,7 @@ Rules, pure:
     backoff        retry delays
     uniqueness     what makes two jobs the same, and how long one keeps others out
     cron           which moments a cron expression names
+    timing         when a schedule runs: by cron, at an interval, or once
     schedules      a schedule, and for which times it runs
     queue_settings what operators set of a queue
     retention      how long finished jobs are kept, and when it is worth looking for what has expired
@@ -26,8 +27,8 @@ Rules, pure:
     emf            a worker run as CloudWatch metrics
 Adapters, one outside service each:
     redis_link     how Redis is reached; many commands in one round trip
-    store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, keys, audit, unique,
-                   partitions, retention, walks, detached (what pruning does to them) and others, and how
+    store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, firings, keys, audit,
+                   unique, partitions, retention, walks, detached (what pruning does to them) and others, and how
                    rows travel
     throttle       Redis: what is set of queues, and how take obeys it
     turns          Redis: jobs that belong to keys, and whose turn it is
@@ -45,16 +46,19 @@ Adapters, one outside service each:
     waker          start the worker function
     inspection     Redis: doctor's questions, across all of these
 Use cases:
-    handlers/      the registry, and one module per family of job types
+    handlers/      the registry, schedules declared beside handlers, and one module per family of job types
     statistics     how the whole system does
     submissions    what a client asks for, checked
     scheduler      submit, get, cancel, revive, copy
     forms          what callers send: queries, headers, bodies
+    schedule_forms what they send of schedules
     bulk           cancel and revive by filter
     gatekeeper     who may do what, and how often
     keyring        make and revoke keys
     patience       long polls
-    timetable      keep schedules, and submit their jobs when they are due
+    timetable      keep schedules, and run them by hand
+    firing         submit their jobs when they are due
+    declarations   bring schedules that are declared in code and in a file up to date
     flow           read and change what is set of queues
     queue_overview queues as operators see them
     pruning        let go of what nobody asks for any more
@@ -76,10 +80,10 @@ Use cases:
     worker         take, claim, run, settle, until told to stop
     outbox         events on their way to one connection
     broadcaster    events to connections
-    maintenance    rebuild, sweep, partitions, firing schedules, pruning
+    maintenance    rebuild, sweep, partitions, pruning
     checks/        what doctor looks at, one module a subject
     doctor         examine a deployment, and mend what is safe to mend
-    engine         a worker with broadcaster and maintenance beside it
+    engine         a worker with broadcaster, maintenance and the firing of schedules beside it
     processes      several workers side by side
 Edges:
     answers        what the API answers beside jobs

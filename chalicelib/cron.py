@@ -9,6 +9,7 @@ Five fields (minute, hour, day of month, month, day of week) or a name like ``@d
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -31,6 +32,9 @@ NAMED: Mapping[str, str] = {
 FIELDS = 5
 LONGEST = 200  # characters
 INSTANT = timedelta(microseconds=1)
+MINUTE = timedelta(minutes=1)
+STEP = timedelta(hours=12)  # no clock changes forth and back within that
+FAR = timedelta(days=2)  # a face that fits comes no earlier than that before it would come by another distance from UTC
 
 
 class Cron:
@@ -40,15 +44,59 @@ class Cron:
         """Raises InvalidInput at $.cron or $.timezone."""
         self._expression = _fields(expression)
         self._zone = _zone(timezone)
+        minute, hour, *_ = self._expression.split()
+        self._is_fixed = not (minute.startswith("*") or hour.startswith("*"))
 
     def after(self, moment: datetime) -> Iterator[datetime]:
         """The moments after that one, in UTC. They end where no other comes within 50 years."""
+        moment = moment.astimezone(UTC)
+        return self._by_wall_clock(moment) if self._is_fixed else self._by_elapsed_time(moment)
+
+    def _by_wall_clock(self, moment: datetime) -> Iterator[datetime]:
         last = moment
         for wall_time in CronSim(self._expression, moment.astimezone(self._zone)):
             at = wall_time.astimezone(UTC)
             if at > last:  # not so for a time that the clock shows a second time
                 yield at
                 last = at
+
+    def _by_elapsed_time(self, moment: datetime) -> Iterator[datetime]:
+        """Every minute whose face fits, in one stretch after the other without a change of the clock. Across a change cronsim
+        goes by whole hours, and where the clock moves by half an hour it would pass over some."""
+        offset = self._offset(moment)
+        start = moment + offset
+        while True:
+            change = None
+            for face in CronSim(self._expression, start.replace(tzinfo=None)):
+                at = face.replace(tzinfo=UTC) - offset
+                change = self._change(max(moment, at - FAR), at, offset)
+                if change is not None:
+                    break
+                yield at
+                moment = at
+            if change is None:
+                return
+            moment, offset = change, self._offset(change)
+            start = change + offset - MINUTE  # its own face may fit
+
+    def _change(self, since: datetime, until: datetime, offset: timedelta) -> datetime | None:
+        """Where, up to then, the clock begins to have another distance from UTC than that."""
+        if self._offset(since) != offset:
+            return since
+        while since < until:
+            step = min(until, since + STEP)
+            if self._offset(step) != offset:
+                return self._first_minute(since.replace(second=0, microsecond=0), step, offset)
+            since = step
+        return None
+
+    def _first_minute(self, since: datetime, until: datetime, offset: timedelta) -> datetime:
+        minutes = range(1, (until - since) // MINUTE + 1)
+        first = bisect_left(minutes, x=True, key=lambda minute: self._offset(since + minute * MINUTE) != offset)
+        return since + minutes[first] * MINUTE
+
+    def _offset(self, moment: datetime) -> timedelta:
+        return moment.astimezone(self._zone).utcoffset() or timedelta(0)
 
     def latest(self, first: datetime, now: datetime, most: int) -> list[datetime]:
         """The last ``most`` moments from ``first`` to ``now``, oldest first. Looks back no further than it has to: nobody may

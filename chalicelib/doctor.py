@@ -18,6 +18,7 @@ from chalicelib.checks.limits import Limits
 from chalicelib.checks.looking import Eye
 from chalicelib.checks.mending import Mending
 from chalicelib.checks.reminders import Reminders
+from chalicelib.checks.schedules import Schedules
 from chalicelib.checks.schema import Schema
 from chalicelib.checks.servers import Servers
 from chalicelib.checks.strays import Strays
@@ -27,6 +28,7 @@ from chalicelib.chores import Chores
 from chalicelib.connections import Connections
 from chalicelib.errors import QueueUnavailable, SchedulerError, StoreUnavailable
 from chalicelib.findings import Diagnosis, Finding, Report, Severity, fine
+from chalicelib.handlers.registry import Registry
 from chalicelib.inspection import RedisInspection
 from chalicelib.maintenance import Maintenance
 from chalicelib.queues import Queues
@@ -74,6 +76,7 @@ class Doctor:
         connections: Connections,
         workers: Workers,
         chores: Chores,
+        registry: Registry,
         limits: Limits | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -100,6 +103,7 @@ class Doctor:
             Check("reminders", BOTH, Reminders(inspection=inspection, redis=redis, mending=mending, eye=eye).look),
             *_strays(Strays(inspection=inspection, redis=redis, queues=queues, mending=mending, eye=eye)),
             Check("work", POSTGRES, work.look),
+            Check("schedules", POSTGRES, Schedules(inspection=inspection, registry=registry, limits=limits).look),
             *_servers(Servers(inspection=inspection, redis=redis, limits=limits)),
             *_watchers(Watchers(redis=redis, connections=connections, eye=eye)),
             *_time(Clocks(postgres=inspection.clock, redis=redis.clock, limits=limits)),

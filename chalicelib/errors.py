@@ -18,6 +18,8 @@ SchedulerError
 ├─ QueueNotFound         no queue has this name
 ├─ ScheduleNotFound      no schedule has this name
 ├─ ScheduleExists        a schedule has this name already
+├─ ScheduleIsDeclared    the schedule is kept in code or in a file
+├─ BadDeclaration        a schedule in code or in a file cannot be applied
 ├─ IllegalMove           the job's status does not allow this move
 ├─ ConnectionGone        the WebSocket client has left
 ├─ GatewayUnavailable    a frame could not be sent in time
@@ -222,6 +224,26 @@ class ScheduleExists(SchedulerError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"there is a schedule {name} already")
+
+
+class ScheduleIsDeclared(SchedulerError):
+    """The next deploy would bring it back: it is changed where it is declared."""
+
+    code = "schedule_is_declared"
+    PLACES: Mapping[str, str] = {"code": "in code, beside its handler", "file": "in chalicelib/schedules.toml"}
+
+    def __init__(self, name: str, source: str) -> None:
+        where = self.PLACES.get(source, source)
+        super().__init__(f"schedule {name} is declared {where}: change it there, and deploy; here it can be paused")
+
+
+class BadDeclaration(SchedulerError):
+    """Nothing was applied. name: of the schedule, or of the file."""
+
+    code = "bad_declaration"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"schedule {name}: {reason}; no schedule was changed")
 
 
 class IllegalMove(SchedulerError):

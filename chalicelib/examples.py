@@ -7,7 +7,13 @@ from typing import Any
 
 from chalicelib.forms import Batch, Cancellation, KeyForm, Revival
 from chalicelib.retention import RetentionChange
+from chalicelib.schedule_forms import Backfill, Definition, NamedDefinition, PauseNote, Preview
 from chalicelib.submissions import Submission
+
+NIGHTLY = {
+    "cron": "30 2 * * mon-fri",
+    "job": {"job_type": "http_request", "payload": {"url": "https://example.com/report", "method": "POST"}},
+}
 
 BODIES: Mapping[Any, Mapping[str, object]] = {
     Submission: {
@@ -32,6 +38,24 @@ BODIES: Mapping[Any, Mapping[str, object]] = {
     Batch: {"two jobs": {"jobs": [{"job_type": "echo", "payload": 1}, {"job_type": "echo", "payload": 2}]}},
     Cancellation: {"count first": {"queue": "hooks", "dry_run": True}, "then do it": {"queue": "hooks"}},
     Revival: {"what failed today": {"job_type": "http_request", "created_after": "2026-11-25T00:00:00Z"}},
+    NamedDefinition: {
+        "every working day": {"name": "nightly", "timezone": "Europe/Paris", "overlap": "skip", **NIGHTLY},
+        "every five minutes": {"name": "poll", "interval_seconds": 300, "job": {"job_type": "echo", "payload": 1}},
+        "once": {"name": "launch", "at": "2099-01-01T00:00:00Z", "job": {"job_type": "echo", "payload": 1}},
+    },
+    Definition: {
+        "make up for what was missed": {"misfire": "run_all", "catch_up": 24, **NIGHTLY},
+        "only the newest run counts": {"overlap": "cancel_previous", "ends_at": "2099-01-01T00:00:00Z", **NIGHTLY},
+    },
+    Preview: {
+        "a cron expression": {"cron": "30 2 * * mon-fri", "timezone": "Europe/Paris", "count": 3},
+        "an interval": {"interval_seconds": 90, "starts_at": "2026-12-01T00:00:00Z", "after": "2026-12-24T00:00:00Z"},
+    },
+    PauseNote | None: {"why": {"note": "the source is down until Monday"}},
+    Backfill: {
+        "count first": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "dry_run": True},
+        "then do it": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z"},
+    },
     KeyForm: {"for a service": {"name": "billing", "role": "operator", "rate_limit": 600}},
     RetentionChange: {"less of what worked, all that failed": {"COMPLETED": 7, "FAILED": None}},
 }

@@ -105,3 +105,10 @@ def _together(totals: Sequence[Total]) -> Total:
     sums = [sum(each) for each in zip(*(msgspec.structs.astuple(total)[2:8] for total in totals), strict=True)]
     columns = ([total.wait_counts for total in totals], [total.run_counts for total in totals])
     return Total(OTHER, OTHER, *sums, *([sum(each) for each in zip(*lists, strict=True)] for lists in columns))
+
+
+class ScheduleFigures(msgspec.Struct, frozen=True):
+    """How many schedules there are, by state. late_seconds: how long the most overdue one has been due."""
+
+    counts: dict[str, int]
+    late_seconds: float

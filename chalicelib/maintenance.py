@@ -19,7 +19,6 @@ from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
 from chalicelib.store.jobs import START, JobStore, Place
 from chalicelib.store.partitions import PartitionStore, first_id_at
-from chalicelib.timetable import Timetable
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ PATROL_PAGES = 5  # a turn: 60,000 unfinished jobs a minute, for less than a hun
 
 
 class Maintenance:
-    """Puts Redis back in step with Postgres, makes partitions ahead, fires schedules, and prunes."""
+    """Puts Redis back in step with Postgres, makes partitions ahead, and prunes."""
 
     def __init__(
         self,
@@ -41,7 +40,6 @@ class Maintenance:
         store: JobStore,
         partitions: PartitionStore,
         flow: Flow,
-        timetable: Timetable,
         pruning: Pruning,
         job_pruning: JobPruning,
         keyring: Keyring,
@@ -52,7 +50,6 @@ class Maintenance:
         self._store = store
         self._partitions = partitions
         self._flow = flow
-        self._timetable = timetable
         self._pruning = pruning
         self._job_pruning = job_pruning
         self._keyring = keyring
@@ -67,16 +64,8 @@ class Maintenance:
                 self.run_once()
             except (QueueUnavailable, StoreUnavailable) as error:
                 logger.warning("maintenance has to wait", extra={"reason": str(error)})
-            if stopped.wait(self.fire_schedules().total_seconds()):
+            if stopped.wait(EVERY.total_seconds()):
                 return
-
-    def fire_schedules(self) -> timedelta:
-        """Returns how long until it has to be done again. An outage is waited out; Redis may be away."""
-        try:
-            return self._timetable.fire_due(EVERY)
-        except StoreUnavailable as error:
-            logger.warning("schedules have to wait", extra={"reason": str(error)})
-            return EVERY
 
     def run_once(self) -> None:
         """Raises QueueUnavailable or StoreUnavailable."""

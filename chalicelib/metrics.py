@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chalicelib.figures import Depth, RetentionFigures, Total
+from chalicelib.figures import Depth, RetentionFigures, ScheduleFigures, Total
 from chalicelib.histograms import cumulative
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     workers: Mapping[str, int] | None
     connections: int | None
     retention: RetentionFigures | None = None
+    schedules: ScheduleFigures = ScheduleFigures({}, 0.0)
 
 
 def text(figures: Figures) -> str:
@@ -66,6 +67,7 @@ def _now(figures: Figures) -> Iterator[Metric]:
             jobs.add_metric([queue, status], count)
         ages.add_metric([queue], depth.oldest_age_seconds or 0.0)
     yield from (jobs, ages)
+    yield from _scheduled(figures.schedules)
     if figures.workers is not None:
         workers = GaugeMetricFamily("jobscheduler_workers", "Worker processes that show life.", labels=["form"])
         for form, count in figures.workers.items():
@@ -75,6 +77,20 @@ def _now(figures: Figures) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "jobscheduler_websocket_connections", "WebSocket connections.", value=figures.connections
         )
+
+
+def _scheduled(figures: ScheduleFigures) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    schedules = GaugeMetricFamily("jobscheduler_schedules", "Schedules: active, paused or ended.", labels=["state"])
+    for state, count in figures.counts.items():
+        schedules.add_metric([state], count)
+    yield schedules
+    yield GaugeMetricFamily(
+        "jobscheduler_schedule_lateness_seconds",
+        "How long the most overdue schedule has been due.",
+        value=figures.late_seconds,
+    )
 
 
 def _ever(totals: Sequence[Total]) -> Iterator[Metric]:

@@ -22,7 +22,7 @@ from chalicelib.errors import (
     Unauthenticated,
 )
 from chalicelib.handlers.registry import Registry
-from chalicelib.routes import Route
+from chalicelib.routes import Route, is_optional
 from chalicelib.schemas import REF, Schema, completed, for_browsers
 from chalicelib.submissions import Submission
 from chalicelib.views import JobView
@@ -134,7 +134,7 @@ def _request_body(shape: Any, by_type: Mapping[str, Schema]) -> Schema:
     content: Schema = {"schema": by_type[_key(shape)]}
     if shape in examples.BODIES:
         content["examples"] = {name: {"value": value} for name, value in examples.BODIES[shape].items()}
-    return {"required": True, "content": {JSON: content}}
+    return {"required": not is_optional(shape), "content": {JSON: content}}
 
 
 def _responses(route: Route, by_type: Mapping[str, Schema]) -> Schema:

@@ -51,7 +51,7 @@ def _array(encoded: Sequence[bytes]) -> Any:
     return msgspec.Raw(b"[" + b",".join(encoded) + b"]")
 
 
-def link(path: str, query: msgspec.Struct, cursor: UUID | None) -> dict[str, str]:
+def link(path: str, query: msgspec.Struct, cursor: UUID | int | None) -> dict[str, str]:
     """The same query from the cursor on; nothing when there is none."""
     if cursor is None:
         return {}

@@ -12,6 +12,7 @@ from chalicelib.store.detached import DetachedStore
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.partitions import Partition
 from chalicelib.store.retention import RetentionStore
+from chalicelib.store.schedule_runs import RunStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.store.unique import UniqueStore
 from chalicelib.store.walks import Came, Due, WalkStore
@@ -27,11 +28,14 @@ TURN = timedelta(
 class Pruning:
     """Of everything but jobs."""
 
-    def __init__(self, *, store: JobStore, unique: UniqueStore, stats: StatsStore, audit: AuditStore) -> None:
+    def __init__(
+        self, *, store: JobStore, unique: UniqueStore, stats: StatsStore, audit: AuditStore, runs: RunStore
+    ) -> None:
         self._store = store
         self._unique = unique
         self._stats = stats
         self._audit = audit
+        self._runs = runs
 
     def run(self) -> None:
         """Raises StoreUnavailable."""
@@ -40,6 +44,7 @@ class Pruning:
             "unique_jobs": self._unique.prune(),
             "minutes": self._stats.prune(),
             "audit": self._audit.prune(AUDIT_IS_KEPT_FOR),
+            "schedule_runs": self._runs.prune(),
         }
         logger.info("pruned", extra=gone)
 

@@ -21,10 +21,12 @@ from chalicelib.bulk import Bulk
 from chalicelib.children import Children
 from chalicelib.chores import Chores
 from chalicelib.connections import Connections
+from chalicelib.declarations import Declarations
 from chalicelib.doctor import Doctor
 from chalicelib.engine import Engine
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
+from chalicelib.firing import Ticker
 from chalicelib.flow import Flow
 from chalicelib.gatekeeper import Gatekeeper
 from chalicelib.gateway import WAIT as GATEWAY_WAIT
@@ -52,6 +54,7 @@ from chalicelib.store.audit import AuditStore
 from chalicelib.store.counts import CountStore
 from chalicelib.store.database import PATIENCE_SECONDS, Database
 from chalicelib.store.detached import DetachedStore
+from chalicelib.store.firings import FiringStore
 from chalicelib.store.inspection import StoreInspection
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.keys import KeyStore
@@ -61,6 +64,7 @@ from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
 from chalicelib.store.retention import RetentionStore
+from chalicelib.store.schedule_runs import RunStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.store.unique import UniqueStore
@@ -100,6 +104,7 @@ def statistics() -> Statistics:
         counts=CountStore(_database("api")),
         retention=RetentionStore(_database("api")),
         walks=WalkStore(_database("api")),
+        schedules=ScheduleStore(_database("api")),
         snapshots=Snapshots(_redis()),
         queues=Queues(_redis()),
         workers=workers(),
@@ -195,7 +200,15 @@ def flow() -> Flow:
 
 @lru_cache(maxsize=1)
 def timetable() -> Timetable:
-    return Timetable(store=ScheduleStore(_database("api")), scheduler=scheduler())
+    database = _database("api")
+    return Timetable(
+        store=ScheduleStore(database), firings=FiringStore(database), runs=RunStore(database), scheduler=scheduler()
+    )
+
+
+@lru_cache(maxsize=1)
+def declarations() -> Declarations:
+    return Declarations(registry=registry, store=ScheduleStore(_database("api")), timetable=timetable())
 
 
 @lru_cache(maxsize=1)
@@ -218,6 +231,7 @@ def doctor() -> Doctor:
         connections=connections(),
         workers=workers(),
         chores=Chores(client),
+        registry=registry,
     )
 
 
@@ -236,11 +250,17 @@ def engine(slots: int, *, shows_life: bool, only: Collection[str] = ()) -> Engin
             name=worker_id, stream=EventStream(client), connections=connections(), gateway=gateway()
         ),
         maintenance=maintenance(),
+        ticker=ticker(),
     )
 
 
 def maintenance() -> Maintenance:
     return _maintenance("house")
+
+
+def ticker() -> Ticker:
+    """On a connection of its own: what is due does not wait for what keeps house."""
+    return Ticker(firings=FiringStore(_database("fire")), scheduler=_scheduler("fire"))
 
 
 def _maintenance(role: str) -> Maintenance:
@@ -249,13 +269,13 @@ def _maintenance(role: str) -> Maintenance:
         store=JobStore(database),
         partitions=PartitionStore(database),
         flow=_flow(role),
-        timetable=Timetable(store=ScheduleStore(database), scheduler=_scheduler(role)),
         keyring=_keyring(role),
         pruning=Pruning(
             store=JobStore(database),
             unique=UniqueStore(database),
             stats=StatsStore(database),
             audit=AuditStore(database),
+            runs=RunStore(database),
         ),
         job_pruning=JobPruning(
             retention=RetentionStore(database), walks=WalkStore(database), detached=DetachedStore(database)

@@ -164,7 +164,7 @@ def _arguments(route: Route, request: Request, values: Mapping[str, str]) -> dic
     if "headers" in route.takes:
         arguments["headers"] = headers_of(request.headers, route.takes["headers"])
     if "body" in route.takes:
-        arguments["body"] = decoded(_body(request), route.takes["body"])
+        arguments["body"] = _body_of(request, route.takes["body"])
     return arguments
 
 
@@ -180,6 +180,16 @@ def _from_path(name: str, value: str, shape: Any) -> Any:
 def _params(request: Request) -> dict[str, list[str]]:
     params = request.query_params
     return {} if params is None else {name: params.getlist(name) for name in params}
+
+
+def _body_of(request: Request, shape: Any) -> Any:
+    """None where there is no body and none is needed."""
+    raw = _body(request)
+    return None if not raw and is_optional(shape) else decoded(raw, shape)
+
+
+def is_optional(shape: Any) -> bool:
+    return type(None) in get_args(shape)
 
 
 def _body(request: Request) -> bytes:

@@ -171,9 +171,10 @@ class Scheduler:
             self._wake()
 
     def remind(self, jobs: Sequence[Job]) -> None:
-        """As ``enqueue``, where a worker runs beside: no function is woken."""
+        """As ``enqueue``, where a worker runs beside: no function is woken. What still runs was asked to end."""
         batch = self._announcer.batch()
         self._queues.sync(jobs, batch)
+        self._workers.nudge([job for job in jobs if job.status is JobStatus.RUNNING], batch)
         self._tell(batch, jobs)
 
     def _asked_before(self, job_id: UUID) -> Job:

@@ -11,6 +11,7 @@ from chalicelib.errors import InvalidInput
 from chalicelib.forms import Filter
 from chalicelib.handlers.registry import JobType, Registry
 from chalicelib.timetable import MOST_TAGS
+from chalicelib.timing import KINDS
 
 Schema = dict[str, Any]
 
@@ -84,7 +85,19 @@ def _definitions(components: Mapping[str, Schema]) -> Schema:
         ]
     }
     names = ("Definition", "NamedDefinition")
-    return {name: {**components[name], "properties": {**components[name]["properties"], "job": job}} for name in names}
+    forms = {name: {**components[name], "properties": {**components[name]["properties"], "job": job}} for name in names}
+    return {name: {**form, "oneOf": _kinds()} for name, form in {**forms, "Preview": components["Preview"]}.items()}
+
+
+def _kinds() -> list[Schema]:
+    """Exactly one of the fields that say when."""
+    return [
+        {
+            "required": [kind],
+            "properties": {name: {"not": {"type": "null"}} if name == kind else {"type": "null"} for name in KINDS},
+        }
+        for kind in KINDS
+    ]
 
 
 def _partial(components: Mapping[str, Schema]) -> Schema:

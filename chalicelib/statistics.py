@@ -20,6 +20,7 @@ from chalicelib.figures import (
     MinuteStats,
     QueueStats,
     RetentionFigures,
+    ScheduleFigures,
     Stats,
     Total,
     largest_depths,
@@ -29,6 +30,7 @@ from chalicelib.queues import Queues
 from chalicelib.snapshots import Snapshot, Snapshots
 from chalicelib.store.counts import CountStore
 from chalicelib.store.retention import RetentionStore
+from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.store.walks import WalkStore
 from chalicelib.workers import FORMS, SIGN_OF_LIFE, WorkerReport, Workers
@@ -49,6 +51,7 @@ class Statistics:
         counts: CountStore,
         retention: RetentionStore,
         walks: WalkStore,
+        schedules: ScheduleStore,
         snapshots: Snapshots,
         queues: Queues,
         workers: Workers,
@@ -58,6 +61,7 @@ class Statistics:
         self._counts = counts
         self._retention = retention
         self._walks = walks
+        self._schedules = schedules
         self._snapshots = snapshots
         self._queues = queues
         self._workers = workers
@@ -106,6 +110,7 @@ class Statistics:
                 workers=forms,
                 connections=connections,
                 retention=self._retained(),
+                schedules=self._snapshots.cached("schedules", self._schedules.figures, as_type=ScheduleFigures).value,
             )
         )
 

@@ -1,92 +1,44 @@
-"""Schedules: keep them, and submit their jobs when they are due."""
+"""Schedules: keep them, look at them, and run them by hand. When they are due, ``firing`` submits their jobs."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from itertools import islice
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
+from typing import Literal
 
 import msgspec
+from msgspec import structs
 
 from chalicelib.callers import Deed
-from chalicelib.cron import Cron
-from chalicelib.errors import InvalidInput
+from chalicelib.cron import INSTANT
+from chalicelib.errors import InvalidInput, ScheduleExists, ScheduleIsDeclared, StoreUnavailable
 from chalicelib.jobs import Job
+from chalicelib.schedule_forms import Backfill, Backfilled, Definition, NamedDefinition, Preview, RunsQuery
 from chalicelib.scheduler import Scheduler
-from chalicelib.schedules import DueSchedule, Misfire, NewSchedule, Overlap, Schedule, ScheduledJob
-from chalicelib.store.schedules import ScheduleStore
+from chalicelib.schedules import NewSchedule, Rules, Run, RunKind, Schedule, ScheduledJob, ScheduleName, Source
+from chalicelib.store.firings import FiringStore
+from chalicelib.store.schedule_runs import RunStore
+from chalicelib.store.schedules import ScheduleStore, keeps_time
 from chalicelib.submissions import Submission
+from chalicelib.timing import check_year, timing_of
 
-logger = logging.getLogger(__name__)
-
-PAGE = 200  # schedules fired in a turn
 MOST_TAGS = 49  # each job gets one more, which names its schedule
-NEVER_IDLE = timedelta(milliseconds=50)  # the shortest wait for the next turn
+TRIES = 5  # to change what somebody else changes at the same time
 
-# Shorter than other names, so that the tag on its jobs is not longer than a tag may be.
-ScheduleName = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
+Change = Literal["new", "changed", "unchanged", "taken over"]
 
-
-CronText = Annotated[
-    str,
-    msgspec.Meta(
-        min_length=1,
-        max_length=200,
-        description="Five fields (minute, hour, day of month, month, day of week) or a name such as @daily.",
-        extra_json_schema={
-            "pattern": r"^\s*(@[a-z]+|[^\s@]+(\s+[^\s@]+){4})\s*$",
-            "examples": ["30 3 * * 1-5", "@hourly"],
-        },
-    ),
-]
-ZoneText = Annotated[
-    str,
-    msgspec.Meta(
-        min_length=1,
-        max_length=100,
-        description="A name of the IANA time zone database.",
-        extra_json_schema={"examples": ["Europe/Berlin"]},
-    ),
-]
-
-
-class Definition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a client wants of a schedule. job: as for a submit, but its time is not its own."""
-
-    cron: CronText
-    job: Submission
-    timezone: ZoneText = "UTC"
-    misfire: Misfire = Misfire.RUN_ONCE
-    overlap: Overlap = Overlap.ALLOW
-    paused: bool = False
-
-
-class NamedDefinition(Definition, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The same, where the name is not said elsewhere."""
-
-    name: ScheduleName
-
-
-PreviewedFrom = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^2[01][0-9]{2}-"})]
-
-
-class Preview(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A question: when would that run? after None: from now on."""
-
-    cron: CronText
-    timezone: ZoneText = "UTC"
-    count: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
-    after: PreviewedFrom | None = None
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Timetable:
-    """Schedules, from the outside; and ``fire_due``, which maintenance calls."""
+    """Schedules, from the outside."""
 
-    def __init__(self, *, store: ScheduleStore, scheduler: Scheduler) -> None:
+    def __init__(self, *, store: ScheduleStore, firings: FiringStore, runs: RunStore, scheduler: Scheduler) -> None:
         self._store = store
+        self._firings = firings
+        self._runs = runs
         self._scheduler = scheduler
 
     def all(self) -> list[Schedule]:
@@ -99,81 +51,147 @@ class Timetable:
 
     def create(self, definition: NamedDefinition, deed: Deed | None = None) -> Schedule:
         """Raises ScheduleExists, InvalidInput or TooLarge."""
-        return self._store.insert(self._checked(definition.name, definition), deed)
+        self._store.insert(_with_time(self._new(definition.name, definition)), deed)
+        return self._store.get(definition.name)
 
     def put(self, name: str, definition: Definition, deed: Deed | None = None) -> Schedule:
-        """Make it so, whatever had this name. Raises InvalidInput or TooLarge."""
-        return self._store.put(self._checked(name, definition), deed)
+        """Make it so, whatever had this name. Raises ScheduleIsDeclared, InvalidInput or TooLarge."""
+        _check_name(name)
+
+        def change() -> bool:
+            seen = self._store.find(name)
+            if seen is None:
+                return self._inserted(_with_time(self._new(name, definition)), deed)
+            _refuse_declared(seen)
+            new = self._new(name, definition, seen)
+            return self._store.replace(seen, new if keeps_time(seen, new) else _with_time(new), deed)
+
+        _insist(change)
+        return self._store.get(name)
 
     def delete(self, name: str, deed: Deed | None = None) -> None:
-        """Jobs that it submitted stay. Raises ScheduleNotFound."""
-        self._store.delete(name, deed)
+        """Its runs and jobs stay. Raises ScheduleNotFound or ScheduleIsDeclared."""
 
-    def pause(self, name: str, deed: Deed | None = None) -> Schedule:
+        def change() -> bool:
+            seen = self._store.get(name)
+            _refuse_declared(seen)
+            return self._store.delete(seen, deed)
+
+        _insist(change)
+
+    def declare(self, name: str, definition: Definition, source: Source) -> Change:
+        """As its declaration says, but paused if it is paused. One that was made over the API is taken over.
+
+        A time that is over already is no mistake here: the declaration stays where it is. Raises InvalidInput or TooLarge.
+        """
+        done: list[Change] = []
+
+        def change() -> bool:
+            seen = self._store.find(name)
+            new = self._new(name, definition, seen, source)
+            done.append(_change(seen, new))
+            if seen is None:
+                return self._inserted(new, None)
+            return seen.rules == new.rules or self._store.replace(seen, structs.replace(new, paused=seen.paused))
+
+        _insist(change)
+        return done[-1]
+
+    def withdraw(self, keep: Container[str]) -> list[str]:
+        """Delete what is declared no more: all that was declared, and is not to be kept. Returns the names."""
+        gone = [each for each in self._store.all() if each.rules.source is not Source.API and each.name not in keep]
+        return [each.name for each in gone if self._store.delete(each)]
+
+    def pause(self, name: str, note: str | None = None, deed: Deed | None = None) -> Schedule:
         """Until it is resumed, no time is its time. Raises ScheduleNotFound."""
-        self._store.pause(name, deed)
+        self._store.pause(name, note, deed)
         return self._store.get(name)
 
     def resume(self, name: str, deed: Deed | None = None) -> Schedule:
-        """Times that passed meanwhile were not missed. Raises ScheduleNotFound, or InvalidInput where no time is to come."""
-        schedule = self._store.get(name)
-        if schedule.paused:
-            self._store.resume(schedule, self._next_run_at(schedule.cron, schedule.timezone), deed)
+        """Times that passed meanwhile were not missed; where none is to come, it has ended. Raises ScheduleNotFound."""
+
+        def change() -> bool:
+            seen = self._store.get(name)
+            times = seen.rules.timing.times(seen.created_at)
+            return not seen.paused or self._store.resume(seen, times.first_after(self._store.now()), deed)
+
+        _insist(change)
         return self._store.get(name)
 
     def run_now(self, name: str) -> Job:
         """Once more, paused or not, and whatever still runs. Raises ScheduleNotFound."""
-        jobs = self._store.run_now(name)
+        jobs = self._firings.submit(name, [None], RunKind.HAND)
         self._scheduler.enqueue(jobs)
         return jobs[0]
 
+    def runs(self, name: str, query: RunsQuery) -> tuple[list[Run], int | None]:
+        """Newest first, and where the next page begins. Raises ScheduleNotFound."""
+        self._store.get(name)
+        before = None if query.cursor in (msgspec.UNSET, None) else EPOCH + timedelta(microseconds=query.cursor or 0)
+        runs = self._runs.page(name, before, query.limit)
+        is_last = len(runs) < query.limit
+        return runs, None if is_last else (runs[-1].scheduled_for - EPOCH) // timedelta(microseconds=1)
+
     def preview(self, asked: Preview) -> list[datetime]:
         """The next times, in UTC; fewer where there are no more. Raises InvalidInput."""
-        after = asked.after or self._store.now()
-        if not 2000 <= after.year <= 2199:
-            raise InvalidInput("expected a year from 2000 to 2199", "$.after")
-        return [*islice(Cron(asked.cron, asked.timezone).after(after), asked.count)]
+        check_year(asked.after, "$.after")
+        now = self._store.now()
+        return [*islice(timing_of(asked).times(now).after(asked.after or now), asked.count)]
 
-    def fire_due(self, horizon: timedelta) -> timedelta:
-        """Submit what is due. Returns how long until something will be, at most ``horizon``. Any number may do so at once.
+    def preview_of(self, name: str, count: int) -> list[datetime]:
+        """The next times of one that is kept, as if it were not paused. Raises ScheduleNotFound."""
+        schedule = self._store.get(name)
+        return [*islice(schedule.rules.timing.times(schedule.created_at).after(self._store.now()), count)]
 
-        Raises StoreUnavailable. If we die between the firing and Redis, ``Maintenance.sweep`` enqueues the jobs.
-        """
-        soon = self._store.due(horizon, PAGE)
-        for due in soon:
-            if due.due_in <= timedelta(0):
-                self._fire(due)
-        waits = [due.due_in for due in soon if due.due_in > timedelta(0)]
-        return max(NEVER_IDLE, min([*waits, NEVER_IDLE if len(soon) == PAGE else horizon]))
+    def backfill(self, name: str, asked: Backfill) -> Backfilled:
+        """Oldest first, beside whatever runs. Twice is as once. Raises ScheduleNotFound or InvalidInput."""
+        schedule = self._store.get(name)
+        _check_range(asked, schedule)
+        times = _times_in(schedule, asked.from_, min(asked.to, self._store.now()), asked.limit + 1)
+        chosen, following = times[: asked.limit], next(iter(times[asked.limit :]), None)
+        if asked.dry_run:
+            count = self._runs.without_run(name, chosen)
+        else:
+            jobs = self._firings.submit(name, chosen, RunKind.BACKFILL) if chosen else []
+            self._scheduler.enqueue(jobs)
+            count = len(jobs)
+        return Backfilled(count=count, next=following, dry_run=asked.dry_run)
 
-    def _fire(self, due: DueSchedule) -> None:
+    def _inserted(self, new: NewSchedule, deed: Deed | None) -> bool:
         try:
-            runs, following = due.runs(), due.following()
-        except InvalidInput as error:  # another release could read it: it stays due until one can
-            logger.error("cannot read a schedule", extra={"schedule": due.name, "reason": str(error)})
-            return
-        jobs = self._store.fire(due, runs, following)
-        if jobs is None:
-            return
-        logger.info("schedule fired", extra={"schedule": due.name, "job_ids": [str(job.id) for job in jobs]})
-        if jobs:
-            self._scheduler.remind(jobs)
+            self._store.insert(new, deed)
+        except ScheduleExists:
+            return False
+        return True
 
-    def _checked(self, name: str, definition: Definition) -> NewSchedule:
-        next_run_at = self._next_run_at(definition.cron, definition.timezone)
+    def _new(
+        self, name: str, definition: Definition, seen: Schedule | None = None, source: Source = Source.API
+    ) -> NewSchedule:
+        """Its times are those from its creation on, which was when it was first seen."""
+        now = self._store.now()
+        created_at = seen.created_at if seen else now
+        rules = self._rules(definition, source)
         return NewSchedule(
-            name=_checked_name(name),
-            cron=definition.cron.strip(),
-            timezone=definition.timezone,
+            name=name,
+            rules=rules,
+            paused=definition.paused,
+            created_at=created_at,
+            next_run_at=rules.timing.times(created_at).first_after(now),
+        )
+
+    def _rules(self, definition: Definition, source: Source) -> Rules:
+        timing = timing_of(definition)
+        return Rules(
+            timing=structs.replace(timing, cron=timing.cron and timing.cron.strip()),
             job=self._checked_job(definition.job),
             misfire=definition.misfire,
             overlap=definition.overlap,
-            paused=definition.paused,
-            next_run_at=None if definition.paused else next_run_at,
+            catch_up=definition.catch_up,
+            source=source,
         )
 
     def _checked_job(self, submission: Submission) -> ScheduledJob:
-        with _faults_under("$.job"):
+        with faults_under("$.job"):
             _check_times(submission)
             job = self._scheduler.prepared(submission)
         return ScheduledJob(
@@ -185,14 +203,52 @@ class Timetable:
             timeout_seconds=job.timeout_seconds,
             tags=job.tags,
             backoff=job.backoff,
+            concurrency_key=job.concurrency_key,
         )
 
-    def _next_run_at(self, cron: str, timezone: str) -> datetime:
-        """Raises InvalidInput, also where there is none."""
-        following = next(Cron(cron, timezone).after(self._store.now()), None)
-        if following is None:
-            raise InvalidInput("there is no such time", "$.cron")
-        return following
+
+def _insist(change: Callable[[], bool]) -> None:
+    """Again, where somebody else was faster. Raises StoreUnavailable where that does not end."""
+    if not any(change() for _ in range(TRIES)):
+        raise StoreUnavailable("somebody else changes this schedule all the time")
+
+
+def _with_time(new: NewSchedule) -> NewSchedule:
+    """Raises InvalidInput where it would never run."""
+    if new.next_run_at is None:
+        raise InvalidInput("there is no such time to come", f"$.{new.rules.timing.kind}")
+    return new
+
+
+def _change(seen: Schedule | None, new: NewSchedule) -> Change:
+    """What declaring it does."""
+    if seen is None:
+        return "new"
+    if seen.rules.source is Source.API:
+        return "taken over"
+    return "unchanged" if seen.rules == new.rules else "changed"
+
+
+def _refuse_declared(schedule: Schedule) -> None:
+    """What would come back with the next deploy."""
+    if schedule.rules.source is not Source.API:
+        raise ScheduleIsDeclared(schedule.name, schedule.rules.source)
+
+
+def _check_range(asked: Backfill, schedule: Schedule) -> None:
+    check_year(asked.from_, "$.from")
+    check_year(asked.to, "$.to")
+    if asked.to <= asked.from_:
+        raise InvalidInput("expected a time after from", "$.to")
+    if schedule.forgotten_to is not None and asked.from_ <= schedule.forgotten_to:
+        until = schedule.forgotten_to.isoformat()
+        raise InvalidInput(f"which times up to {until} had runs is not known any more: begin after that", "$.from")
+
+
+def _times_in(schedule: Schedule, start: datetime, end: datetime, most: int) -> list[datetime]:
+    """The first ones in [start, end)."""
+    times = schedule.rules.timing.times(schedule.created_at).after(start - INSTANT)
+    return [*islice(takewhile(lambda at: at < end, times), most)]
 
 
 def _check_times(submission: Submission) -> None:
@@ -204,15 +260,15 @@ def _check_times(submission: Submission) -> None:
         raise InvalidInput(f"more than {MOST_TAGS} tags", "$.tags")
 
 
-def _checked_name(name: str) -> str:
+def _check_name(name: str) -> None:
     try:
-        return msgspec.convert(name, ScheduleName)
+        msgspec.convert(name, ScheduleName)
     except msgspec.ValidationError as fault:
         raise InvalidInput(str(fault), "name") from None
 
 
 @contextmanager
-def _faults_under(path: str) -> Iterator[None]:
+def faults_under(path: str) -> Iterator[None]:
     """Say where in the document a fault is, when it was found in a part of it."""
     try:
         yield

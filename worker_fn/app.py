@@ -28,7 +28,7 @@ GRACE = timedelta(seconds=10)
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def tick(event: CloudWatchEvent) -> dict[str, int]:
     """Every minute: fire schedules, keep house, and run whatever is due. What is fired first is run by this very call."""
-    resources.maintenance().fire_schedules()
+    resources.ticker().fire()
     return _run()
 
 

@@ -19,6 +19,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     cancel_ignored: timedelta = timedelta(minutes=1)  # a child process is killed in seconds
     nobody_works: timedelta = timedelta(seconds=90)  # the worker function comes once a minute
     long_wait: timedelta = timedelta(minutes=10)
+    schedule_late: timedelta = timedelta(seconds=90)  # where there are only functions, somebody looks once a minute
     unswept: timedelta = timedelta(
         minutes=5
     )  # sweeps come every 30 s, and once a minute where there are only functions

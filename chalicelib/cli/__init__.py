@@ -1,6 +1,6 @@
 """The ``jobs`` command, or ``python -m chalicelib.cli``. In reading order:
 
-direct     migrate, doctor, keys bootstrap: straight on the database, without the libraries below
+direct     migrate, doctor, keys bootstrap, schedules apply: straight on the database, without the libraries below
 app        all commands in one tree, and what is said when one fails
 session    what every command gets: the API and the output, and the options --url, --key and --json
 api        HTTP to the API, with patience where a request may be repeated
@@ -11,7 +11,8 @@ options    options that several commands share
 moments    durations and times, as people write and read them
 payloads   a payload from arguments, a file or standard input
 following  jobs until they are final, by long polls
-submit, batch, browse, sheet, watch, log_lines, moves, queues, schedules, keys, overview: the commands
+submit, batch, browse, sheet, watch, log_lines, moves, queues, schedules, schedule_runs, keys, overview:
+the commands
 
 Talks to the API alone, so it needs typer and rich, but no database; nothing outside this package may import it.
 """

@@ -167,11 +167,32 @@ class ScheduledJob(msgspec.Struct, frozen=True):
 
 class Schedule(msgspec.Struct, frozen=True):
     name: str
-    cron: str
+    cron: str | None = None
+    interval_seconds: int | None = None
+    at: datetime | None = None
     timezone: str = "UTC"
     job: ScheduledJob = ScheduledJob()
-    misfire: msgspec.Raw = msgspec.Raw(b"null")
-    overlap: msgspec.Raw = msgspec.Raw(b"null")
-    paused: bool = False
+    source: str = ""
+    state: str = "active"
+    paused_note: str | None = None
     next_run_at: datetime | None = None
     last_run_at: datetime | None = None
+    last_outcomes: list[str | None] = []
+
+
+class Run(msgspec.Struct, frozen=True):
+    scheduled_for: datetime
+    job_id: str
+    kind: str = ""
+    status: str | None = None
+    finished_at: datetime | None = None
+    error: str | None = None
+
+
+class Backfilled(msgspec.Struct, frozen=True):
+    count: int
+    next: datetime | None = None
+
+
+class Preview(msgspec.Struct, frozen=True):
+    times: list[datetime]

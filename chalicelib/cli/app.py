@@ -17,6 +17,7 @@ from chalicelib.cli import (
     overview,
     queues,
     retention,
+    schedule_runs,
     schedules,
     submit,
     watch,
@@ -114,7 +115,7 @@ for _name, _command in {
     app.command(_name, rich_help_panel=JOBS)(_command)
 
 _group("queues", CONTROL, queues.list_queues, pause=queues.pause, resume=queues.resume, set=queues.set_limits)
-_group(
+_schedules = _group(
     "schedules",
     CONTROL,
     schedules.list_schedules,
@@ -125,8 +126,11 @@ _group(
     resume=schedules.resume,
     run=schedules.run_now,
     preview=schedules.preview,
+    runs=schedule_runs.runs,
+    backfill=schedule_runs.backfill,
 )
 _group("retention", CONTROL, retention.show, set=retention.change)
+_direct(_schedules, "schedules", "apply", panel=None, function=direct.apply)
 _keys = _group("keys", CONTROL, keys.list_keys, create=keys.create, revoke=keys.revoke)
 _direct(_keys, "keys", "bootstrap", panel=None, function=direct.bootstrap)
 

@@ -18,7 +18,7 @@ from chalicelib.findings import Report, Severity, as_text
 
 Command = Callable[[argparse.Namespace], int]
 DOCTORS_STATUS = {Severity.OK: 0, Severity.ERROR: 1, Severity.WARNING: 2}
-NAMES = (("migrate",), ("doctor",), ("keys", "bootstrap"))
+NAMES = (("migrate",), ("doctor",), ("keys", "bootstrap"), ("schedules", "apply"))
 
 
 def is_direct(arguments: Sequence[str]) -> bool:
@@ -32,6 +32,21 @@ def migrate(_: argparse.Namespace) -> int:
     applied = resources.migrations().apply()
     made = resources.partitions().ensure()
     sys.stdout.write(f"applied {_listed(applied)}; made partitions {_listed(made)}\n")
+    return 0
+
+
+def apply(_: argparse.Namespace) -> int:
+    """Bring the schedules that are declared in code and in chalicelib/schedules.toml up to date: all of them, or none.
+
+    What is declared no more is deleted; its runs and jobs stay. What was made over the API is left alone.
+    """
+    from chalicelib import resources
+
+    applied = resources.declarations().apply()
+    told = [
+        f"{kind} {_listed(names)}" for kind, names in [*applied.changes.items(), ("deleted", applied.deleted)] if names
+    ]
+    sys.stdout.write(f"schedules: {'; '.join(told) or 'none declared'}\n")
     return 0
 
 
@@ -78,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     examine.add_argument("--repair", action="store_true", help="first mend what is safe to mend while everything runs")
     keys = commands.add_parser("keys").add_subparsers(required=True, metavar="command")
     _add(keys, bootstrap).add_argument("name", help="whose key it is")
+    schedules = commands.add_parser("schedules").add_subparsers(required=True, metavar="command")
+    _add(schedules, apply)
     return parser
 
 

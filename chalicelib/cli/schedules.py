@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.text import Text
 
 from chalicelib.cli import options
-from chalicelib.cli.answers import Job, Schedule
+from chalicelib.cli.answers import Job, Preview, Schedule
 from chalicelib.cli.api import path
-from chalicelib.cli.moments import ago, clock
+from chalicelib.cli.moments import ago, clock, length, on_wire, parse_duration, parse_moment
 from chalicelib.cli.options import Name
 from chalicelib.cli.output import pretty
 from chalicelib.cli.payloads import payload_from
@@ -21,29 +21,46 @@ from chalicelib.cli.table import Cell, Column, table
 
 COLUMNS = [
     Column("SCHEDULE", least=12),
-    Column("CRON", rank=1),
-    Column("ZONE", rank=5, least=8),
+    Column("WHEN", rank=1),
+    Column("ZONE", rank=6, least=8),
     Column("TYPE", rank=3, least=8),
-    Column("STATE", rank=2),
+    Column("STATE", rank=2, least=8),
+    Column("SOURCE", rank=5),
     Column("LAST", rank=4, right=True),
     Column("NEXT", rank=1, right=True),
 ]
+COLOURS = {"active": "green", "paused": "yellow", "ended": "dim"}
+NEEDED = "say what to run: [CRON] JOB_TYPE, where CRON is left out with --every or --at"
 
-Cron = Annotated[str, typer.Argument(metavar="CRON", help="Five fields: '0 6 * * mon-fri'.")]
-JobType = Annotated[str, typer.Argument(metavar="JOB_TYPE")]
+What = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[CRON] JOB_TYPE [KEY=VALUE]...",
+        help="When, as five fields ('0 6 * * mon-fri'), unless --every or --at says it; what; and its payload.",
+    ),
+]
+When = Annotated[str | None, typer.Argument(metavar="[CRON | NAME]", help="Five fields, or a schedule that is kept.")]
+Every = Annotated[Any, typer.Option("--every", parser=parse_duration, metavar="10m", help="At a fixed interval.")]
+At = Annotated[Any, typer.Option("--at", parser=parse_moment, metavar="TIME", help="Once: 2026-01-31T14:00Z")]
+Starts = Annotated[Any, typer.Option("--starts", parser=parse_moment, metavar="TIME", help="No time before this.")]
+Ends = Annotated[Any, typer.Option("--ends", parser=parse_moment, metavar="TIME", help="No time after this.")]
 Zone = Annotated[str | None, typer.Option("--timezone", metavar="ZONE", help="Europe/Berlin; UTC unless given.")]
 Misfire = Annotated[
     str | None, typer.Option("--misfire", metavar="RULE", help="For missed times: skip, run_once, run_all.")
 ]
+CatchUp = Annotated[int | None, typer.Option("--catch-up", metavar="N", help="How many run_all makes up for.")]
 Overlap = Annotated[
-    str | None, typer.Option("--overlap", metavar="RULE", help="While the last run still goes: allow, skip.")
+    str | None,
+    typer.Option(
+        "--overlap", metavar="RULE", help="While the last run still goes: allow, skip, queue_one, cancel_previous."
+    ),
+]
+Key = Annotated[
+    str | None, typer.Option("--concurrency-key", metavar="KEY", help="Whose jobs they are: keys take turns.")
 ]
 Paused = Annotated[bool, typer.Option("--paused", help="Do not start it yet.")]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why.")]
 Count = Annotated[int | None, typer.Option("--count", min=1, metavar="N", help="How many times.")]
-
-
-class Preview(msgspec.Struct, frozen=True):
-    times: list[datetime]
 
 
 @command
@@ -62,13 +79,16 @@ def add(
     session: Session,
     *,
     name: Name,
-    cron: Cron,
-    job_type: JobType,
-    words: options.Words = None,
+    what: What,
     payload: options.PayloadText = None,
     file: options.PayloadFile = None,
+    every: Every = None,
+    at: At = None,
+    starts: Starts = None,
+    ends: Ends = None,
     timezone: Zone = None,
     misfire: Misfire = None,
+    catch_up: CatchUp = None,
     overlap: Overlap = None,
     paused: Paused = False,
     queue: options.Queue = None,
@@ -77,16 +97,22 @@ def add(
     timeout: options.Timeout = None,
     tag: options.Tags = None,
     backoff: options.Backoff = None,
+    concurrency_key: Key = None,
 ) -> None:
     """Add a schedule.
 
     jobs schedules add nightly '0 3 * * *' csv_summary url=s3://reports/day.csv --timezone Europe/Berlin
+
+    jobs schedules add poll echo n=1 --every 10m
     """
+    cron, job_type, words = _cut(what, every, at)
     how = {"queue": queue, "priority": priority, "max_attempts": max_attempts, "tags": tag, "backoff": backoff}
-    job = options.submission(job_type, payload_from(words or [], payload, file), timeout=timeout, **how)
-    rules = {"timezone": timezone, "misfire": misfire, "overlap": overlap, "paused": paused or None}
-    given = {rule: value for rule, value in rules.items() if value is not None}
-    answer = session.api.post("/schedules", {"name": name, "cron": cron, "job": job, **given})
+    job = options.submission(
+        job_type, payload_from(words, payload, file), timeout=timeout, concurrency_key=concurrency_key, **how
+    )
+    rules = {"misfire": misfire, "catch_up": catch_up, "overlap": overlap, "paused": paused or None}
+    given = _given(**_timing(cron, every, at, starts, ends, timezone), **rules)
+    answer = session.api.post("/schedules", {"name": name, "job": job, **given})
     _told(session, answer.raw)
 
 
@@ -111,9 +137,9 @@ def remove(session: Session, name: Name) -> None:
 
 
 @command
-def pause(session: Session, name: Name) -> None:
+def pause(session: Session, name: Name, note: Note = None) -> None:
     """Submit nothing by this schedule."""
-    _told(session, session.api.post(path("schedules", name, "pause"), repeats=True).raw)
+    _told(session, session.api.post(path("schedules", name, "pause"), _given(note=note) or None, repeats=True).raw)
 
 
 @command
@@ -133,10 +159,22 @@ def run_now(session: Session, name: Name) -> None:
 
 
 @command
-def preview(session: Session, cron: Cron, timezone: Zone = None, count: Count = None) -> None:
-    """Show when a cron expression comes next."""
-    asked = {"cron": cron, "timezone": timezone, "count": count}
-    answer = session.api.post("/schedules/preview", {k: v for k, v in asked.items() if v is not None}, repeats=True)
+def preview(
+    session: Session,
+    when: When = None,
+    every: Every = None,
+    at: At = None,
+    starts: Starts = None,
+    ends: Ends = None,
+    timezone: Zone = None,
+    count: Count = None,
+) -> None:
+    """Show when a cron expression, an interval or a schedule comes next."""
+    if _is_name(when):
+        answer = session.api.get(path("schedules", when or "", "preview"), {"count": count})
+    else:
+        asked = _given(**_timing(when, every, at, starts, ends, timezone), count=count)
+        answer = session.api.post("/schedules/preview", asked, repeats=True)
     if session.as_json:
         session.output.document(answer.raw)
         return
@@ -144,17 +182,77 @@ def preview(session: Session, cron: Cron, timezone: Zone = None, count: Count = 
         session.output.line(f"{moment.isoformat()}  {ago(moment)}")
 
 
+def _cut(what: list[str], every: timedelta | None, at: datetime | None) -> tuple[str | None, str, list[str]]:
+    """The expression, the job type, and the payload's words."""
+    if every is not None or at is not None:
+        return None, what[0], what[1:]
+    if len(what) == 1:
+        raise typer.BadParameter(NEEDED)
+    return what[0], what[1], what[2:]
+
+
+def _timing(
+    cron: str | None,
+    every: timedelta | None,
+    at: datetime | None,
+    starts: datetime | None,
+    ends: datetime | None,
+    timezone: str | None,
+) -> dict[str, object]:
+    """As the API calls it."""
+    return {
+        "cron": cron,
+        "interval_seconds": None if every is None else _whole(every.total_seconds()),
+        "at": on_wire(at),
+        "starts_at": on_wire(starts),
+        "ends_at": on_wire(ends),
+        "timezone": timezone,
+    }
+
+
+def _whole(seconds: float) -> float:
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+def _given(**fields: object) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _is_name(when: str | None) -> bool:
+    """No name holds spaces or begins with an at sign, and every expression does one or the other."""
+    return when is not None and not when.startswith("@") and " " not in when.strip()
+
+
 def _told(session: Session, raw: msgspec.Raw) -> None:
     if session.as_json:
         session.output.document(raw)
         return
     schedule = msgspec.json.decode(raw, type=Schedule)
-    coming = "paused" if schedule.paused else f"next {clock(schedule.next_run_at)}, {ago(schedule.next_run_at)}"
-    session.output.line(f"{schedule.name}  {schedule.cron}  {schedule.timezone}  {coming}")
+    coming = (
+        f"next {clock(schedule.next_run_at)}, {ago(schedule.next_run_at)}" if schedule.next_run_at else _state(schedule)
+    )
+    session.output.line(f"{schedule.name}  {_when(schedule)}  {schedule.timezone}  {coming}")
+
+
+def _when(schedule: Schedule) -> str:
+    if schedule.interval_seconds is not None:
+        return f"every {length(schedule.interval_seconds)}"
+    return schedule.cron or f"at {clock(schedule.at)}"
+
+
+def _state(schedule: Schedule) -> str:
+    return f"{schedule.state}: {schedule.paused_note}" if schedule.paused_note else schedule.state
 
 
 def _row(schedule: Schedule) -> list[Cell]:
-    state = Text("paused", "yellow") if schedule.paused else Text("runs", "green")
-    coming = "" if schedule.paused else ago(schedule.next_run_at)
-    last = ago(schedule.last_run_at)
-    return [schedule.name, schedule.cron, schedule.timezone, schedule.job.job_type, state, last, coming]
+    state = Text(_state(schedule), COLOURS.get(schedule.state, ""))
+    return [
+        schedule.name,
+        _when(schedule),
+        schedule.timezone,
+        schedule.job.job_type,
+        state,
+        schedule.source,
+        ago(schedule.last_run_at),
+        ago(schedule.next_run_at),
+    ]

@@ -75,16 +75,54 @@ class JobType(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.schema(self.payload_type)
 
 
+class Declared(msgspec.Struct, frozen=True):
+    """A schedule that stands beside a handler. name: None for the job type's. content: as the API takes it, but job_type."""
+
+    run: Callable[..., object]
+    name: str | None
+    payload: bytes
+    content: Mapping[str, object]
+
+
 class Registry:
-    """Job types by name."""
+    """Job types by name, and the schedules that are declared beside them."""
 
     def __init__(self) -> None:
         self._types: dict[str, JobType] = {}
+        self._declared: list[Declared] = []
 
     def add(self, job_type: JobType) -> None:
         if job_type.name in self._types:
             raise ValueError(f"two handlers are called {job_type.name!r}")
         self._types[job_type.name] = job_type
+        self._check_declared()
+
+    def declare(self, declared: Declared) -> None:
+        """Raises ValueError for a second schedule of one name, and for a payload that its job type does not take."""
+        self._declared.append(declared)
+        self._check_declared()
+
+    def declared(self) -> dict[str, tuple[JobType, Declared]]:
+        """By name: those whose function is a handler."""
+        types = {id(job_type.run): job_type for job_type in self._types.values()}
+        known = [(types[id(each.run)], each) for each in self._declared if id(each.run) in types]
+        return {each.name or job_type.name: (job_type, each) for job_type, each in known}
+
+    def declared_in_vain(self) -> list[Declared]:
+        """Those whose function no ``@job`` has made a handler."""
+        return [
+            each for each in self._declared if all(job_type.run is not each.run for job_type in self._types.values())
+        ]
+
+    def _check_declared(self) -> None:
+        known = self.declared()
+        if len(known) + len(self.declared_in_vain()) < len(self._declared):
+            raise ValueError(f"two schedules of one name: {', '.join(known)} are there; give one a name of its own")
+        for name, (job_type, each) in known.items():
+            try:
+                job_type.decode(each.payload)
+            except InvalidPayload as error:
+                raise ValueError(f"schedule {name}: {error}") from None
 
     def get(self, name: str) -> JobType:
         """Raises UnknownJobType."""

@@ -21,7 +21,9 @@ from chalicelib.store.migrations import DIRECTORY
 from chalicelib.store.partitions import FILLFACTORS
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.rows import QUEUES_AHEAD, UNFINISHED_AHEAD, bounded
+from chalicelib.store.schedule_rows import TIMING, as_timing
 from chalicelib.store.walks import WalkStore
+from chalicelib.timing import Timing
 
 PAGE = 1_000
 FIRST: tuple[str, UUID] = ("", UUID(int=0))  # before every queue and id
@@ -79,6 +81,17 @@ class SeenJob(msgspec.Struct, frozen=True):
     @property
     def is_held(self) -> bool:
         return self.lease_over_since is not None and self.lease_over_since < timedelta(0)
+
+
+class SeenSchedule(msgspec.Struct, frozen=True):
+    """late_seconds: negative where it is not due yet. None: it is paused, or has ended."""
+
+    name: str
+    late_seconds: float | None
+    created_at: datetime
+    job_type: str
+    payload: bytes
+    timing: Timing
 
 
 class Sessions(msgspec.Struct, frozen=True):
@@ -139,6 +152,15 @@ class StoreInspection:
             """
         )
         return {name: bool(paused) for name, paused in rows}
+
+    def schedules(self) -> list[SeenSchedule]:
+        """Every one, by name."""
+        rows = self._ask(
+            "SELECT schedule.name, extract(epoch FROM now() - next_run_at)::float8, created_at, job_type, payload, "
+            + TIMING
+            + " FROM schedules AS schedule ORDER BY name"
+        )
+        return [_schedule(*row) for row in rows]
 
     def unknown_migrations(self) -> list[str]:
         """Applied by another release."""
@@ -257,6 +279,11 @@ def _curiosity() -> Iterator[None]:
         yield
     except psycopg.ProgrammingError as error:
         raise StoreUnavailable(str(error).partition("\n")[0]) from error
+
+
+def _schedule(*row: Any) -> SeenSchedule:
+    name, late_seconds, created_at, job_type, payload, *timing = row
+    return SeenSchedule(name, late_seconds, created_at, job_type, payload, as_timing(*timing))
 
 
 def _seen(rows: list[Row]) -> list[SeenJob]:

@@ -31,8 +31,8 @@ INLINE: LiteralString = """,
 
 
 # Unfinished jobs by queue and id, from a place on (exclusive). A statement begins with the first of these and has the second for
-# its FROM clause. Queue by queue, because what a row comparison finds in an index is sorted again for every page: the planner thinks
-# that it is little.
+# its FROM clause. Queue by queue, because what a row comparison finds in an index is sorted again for every page: the planner
+# thinks that it is little.
 QUEUES_AHEAD: LiteralString = """
     WITH RECURSIVE ahead AS (
         (SELECT queue FROM jobs WHERE finished_at IS NULL AND queue >= %(queue)s ORDER BY queue LIMIT 1)

@@ -1,237 +1,164 @@
-"""The schedules table, and which job was submitted for which time.
+"""The schedules table: what clients and declarations make of it. Firing is in ``store.firings``.
 
-Firing is one statement: it moves the schedule on, notes the runs and inserts their jobs. So a crash loses nothing and doubles
-nothing, and of two that fire at once the second finds that ``next_run_at`` is not what it saw. Should a clock be set back, each
-time still has one run.
+A change is made to what was seen, or not at all: whoever changes a schedule has computed its next time from what it read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, LiteralString
-
-import msgspec
-from uuid_utils.compat import uuid7
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import LiteralString
 
 from chalicelib.callers import Deed
 from chalicelib.errors import ScheduleExists, ScheduleNotFound
-from chalicelib.jobs import Job
-from chalicelib.schedules import DueSchedule, Misfire, NewSchedule, Overlap, Schedule
-from chalicelib.store.arrays import uuids
+from chalicelib.figures import ScheduleFigures
+from chalicelib.schedules import NewSchedule, Schedule
 from chalicelib.store.audit import audit_row, audited
-from chalicelib.store.database import Database, Row
-from chalicelib.store.rows import JOB, as_jobs
-from chalicelib.store.schedule_rows import COLUMNS, as_schedules
-
-TAG = "schedule:"  # and the schedule's name: on each of its jobs
-
-# What follows the choice of a schedule, in the same statement.
-_RUN: LiteralString = (
-    """, last AS (
-        SELECT run.run_at, run.job_id
-          FROM chosen JOIN schedule_runs AS run ON run.schedule = chosen.name
-         ORDER BY run.run_at DESC LIMIT 1
-    ), run AS (
-        INSERT INTO schedule_runs (schedule, run_at, job_id)
-        SELECT chosen.name, coalesce(new.run_at, clock_timestamp()), new.job_id
-          FROM chosen, unnest(%(run_ats)s::timestamptz[], %(job_ids)b) AS new (run_at, job_id)
-         WHERE %(overlaps)s OR chosen.overlap = 'allow' OR NOT EXISTS (
-               SELECT FROM jobs JOIN last ON id = job_id WHERE finished_at IS NULL)
-        ON CONFLICT DO NOTHING
-        RETURNING job_id
-    ), inserted AS (
-        INSERT INTO jobs AS job
-               (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, tags, payload, backoff)
-        SELECT run.job_id, job_type, queue, 'QUEUED', priority, max_attempts, timeout_seconds, now(),
-               array_append(tags, %(tag)s || name), payload, backoff
-          FROM chosen, run
-        RETURNING job.*
-    ), tagged AS (
-        INSERT INTO job_tags (tag, job_id)
-        SELECT DISTINCT tag, run.job_id FROM chosen, run, unnest(array_append(tags, %(tag)s || name)) AS tag
-    ), pruned AS (
-        DELETE FROM schedule_runs AS old USING last, chosen
-         WHERE old.schedule = chosen.name AND old.run_at < least(now() - interval '7 days', last.run_at)
-    )
-    SELECT """
-    + JOB
-    + """, job.payload, job.result, job.errors
-      FROM chosen LEFT JOIN inserted AS job ON true
-     ORDER BY job.id
-    """
-)
+from chalicelib.store.database import Database
+from chalicelib.store.schedule_rows import COLUMNS, as_schedules, parameters
 
 
 class ScheduleStore:
-    """Reads, changes and fires schedules."""
+    """Reads and changes schedules."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def now(self) -> datetime:
         """By the clock that decides when a schedule is due."""
-        now: datetime = self._database.fetch("SELECT now()")[0][0]
+        now: datetime = self._database.fetch("SELECT clock_timestamp()")[0][0]
         return now
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """All or none of what happens inside, and nobody else is inside at the same time."""
+        with self._database.transaction() as lock:
+            lock.execute("SELECT pg_advisory_xact_lock(hashtext('job-scheduler schedules'))")
+            yield
 
     def all(self) -> list[Schedule]:
         """By name."""
         return as_schedules(self._database.fetch("SELECT " + COLUMNS + " FROM schedules AS schedule ORDER BY name"))
 
+    def find(self, name: str) -> Schedule | None:
+        query: LiteralString = "SELECT " + COLUMNS + " FROM schedules AS schedule WHERE name = %(name)s"
+        return next(iter(as_schedules(self._database.fetch(query, {"name": name}))), None)
+
     def get(self, name: str) -> Schedule:
         """Raises ScheduleNotFound."""
-        query: LiteralString = "SELECT " + COLUMNS + " FROM schedules AS schedule WHERE name = %(name)s"
-        return _one(name, self._database.fetch(query, {"name": name}))
+        schedule = self.find(name)
+        if schedule is None:
+            raise ScheduleNotFound(name)
+        return schedule
 
-    def insert(self, schedule: NewSchedule, deed: Deed | None = None) -> Schedule:
+    def insert(self, new: NewSchedule, deed: Deed | None = None) -> None:
         """Raises ScheduleExists."""
         rows = self._database.fetch(
-            audited(_INSERT + " ON CONFLICT DO NOTHING RETURNING name"), {**_parameters(schedule), **audit_row(deed)}
-        )
-        if not rows:
-            raise ScheduleExists(schedule.name)
-        return self.get(schedule.name)
-
-    def put(self, schedule: NewSchedule, deed: Deed | None = None) -> Schedule:
-        """Replace what has this name, or begin it. Where the times stay the same, one that is due meanwhile stays due."""
-        self._database.fetch(
-            audited(
-                _INSERT
-                + """
-            ON CONFLICT (name) DO UPDATE
-               SET cron = excluded.cron, timezone = excluded.timezone, job_type = excluded.job_type,
-                   payload = excluded.payload, queue = excluded.queue, priority = excluded.priority,
-                   max_attempts = excluded.max_attempts, timeout_seconds = excluded.timeout_seconds, tags = excluded.tags,
-                   backoff = excluded.backoff, misfire = excluded.misfire, overlap = excluded.overlap,
-                   paused = excluded.paused, updated_at = now(), version = old.version + 1,
-                   next_run_at = CASE WHEN (old.cron, old.timezone, old.paused)
-                                         = (excluded.cron, excluded.timezone, excluded.paused)
-                                      THEN old.next_run_at ELSE excluded.next_run_at END
-            RETURNING name
-            """
-            ),
-            {**_parameters(schedule), **audit_row(deed)},
-        )
-        return self.get(schedule.name)
-
-    def pause(self, name: str, deed: Deed | None = None) -> None:
-        self._database.fetch(
             audited(
                 """
-                UPDATE schedules
-                   SET paused = true, next_run_at = NULL, updated_at = now(), version = version + 1
-                 WHERE name = %(name)s AND NOT paused
+                INSERT INTO schedules
+                       (name, cron, interval_seconds, at, timezone, starts_at, ends_at, job_type, payload, queue, priority,
+                        max_attempts, timeout_seconds, tags, backoff, concurrency_key, misfire, overlap, catch_up, source,
+                        paused, paused_by, created_at, next_run_at)
+                VALUES (%(name)s, %(cron)s, %(interval_seconds)s, %(at)s, %(timezone)s, %(starts_at)s, %(ends_at)s,
+                        %(job_type)s, %(payload)s::json, %(queue)s, %(priority)s, %(max_attempts)s, %(timeout_seconds)s,
+                        %(tags)s::text[], %(backoff)s::json, %(concurrency_key)s, %(misfire)s, %(overlap)s, %(catch_up)s,
+                        %(source)s, %(paused)s, CASE WHEN %(paused)s THEN %(by)s END, %(created_at)s, %(next_run_at)s)
+                ON CONFLICT DO NOTHING
                 RETURNING name
                 """
             ),
-            {"name": name, **audit_row(deed)},
+            {**parameters(new), "by": _name(deed), **audit_row(deed)},
         )
+        if not rows:
+            raise ScheduleExists(new.name)
 
-    def resume(self, seen: Schedule, next_run_at: datetime, deed: Deed | None = None) -> None:
-        """Unless somebody changed it since it was seen."""
+    def replace(self, seen: Schedule, new: NewSchedule, deed: Deed | None = None) -> bool:
+        """False: somebody changed or deleted it since it was seen. Where its times stay the same, one that is due stays due,
+        and what has ended stays so."""
+        rows = self._database.fetch(
+            audited(
+                """
+                UPDATE schedules
+                   SET cron = %(cron)s, interval_seconds = %(interval_seconds)s, at = %(at)s, timezone = %(timezone)s,
+                       starts_at = %(starts_at)s, ends_at = %(ends_at)s, job_type = %(job_type)s, payload = %(payload)s::json,
+                       queue = %(queue)s, priority = %(priority)s, max_attempts = %(max_attempts)s,
+                       timeout_seconds = %(timeout_seconds)s, tags = %(tags)s::text[], backoff = %(backoff)s::json,
+                       concurrency_key = %(concurrency_key)s, misfire = %(misfire)s, overlap = %(overlap)s,
+                       catch_up = %(catch_up)s, source = %(source)s, paused = %(paused)s,
+                       paused_note = CASE WHEN %(paused)s AND paused THEN paused_note END,
+                       paused_by = CASE WHEN %(paused)s AND paused THEN paused_by WHEN %(paused)s THEN %(by)s END,
+                       next_run_at = CASE WHEN %(keeps_time)s THEN next_run_at ELSE %(next_run_at)s END,
+                       updated_at = now(), version = version + 1
+                 WHERE name = %(name)s AND version = %(version)s
+                RETURNING name
+                """
+            ),
+            {
+                **parameters(new),
+                "by": _name(deed),
+                "keeps_time": keeps_time(seen, new),
+                "version": seen.version,
+                **audit_row(deed),
+            },
+        )
+        return bool(rows)
+
+    def pause(self, name: str, note: str | None, deed: Deed | None = None) -> None:
+        """Once more only for another note."""
         self._database.fetch(
             audited(
                 """
                 UPDATE schedules
-                   SET paused = false, next_run_at = %(next_run_at)s, updated_at = now(), version = version + 1
+                   SET paused = true, paused_note = %(note)s, paused_by = %(by)s, next_run_at = NULL, updated_at = now(),
+                       version = version + 1
+                 WHERE name = %(name)s AND (NOT paused OR paused_note IS DISTINCT FROM %(note)s AND %(note)s::text IS NOT NULL)
+                RETURNING name
+                """
+            ),
+            {"name": name, "note": note, "by": _name(deed), **audit_row(deed)},
+        )
+
+    def resume(self, seen: Schedule, next_run_at: datetime | None, deed: Deed | None = None) -> bool:
+        """False: somebody changed it since it was seen."""
+        rows = self._database.fetch(
+            audited(
+                """
+                UPDATE schedules
+                   SET paused = false, paused_note = NULL, paused_by = NULL, next_run_at = %(next_run_at)s, updated_at = now(),
+                       version = version + 1
                  WHERE name = %(name)s AND paused AND version = %(version)s
                 RETURNING name
                 """
             ),
             {"name": seen.name, "version": seen.version, "next_run_at": next_run_at, **audit_row(deed)},
         )
+        return bool(rows)
 
-    def delete(self, name: str, deed: Deed | None = None) -> None:
-        """Its jobs stay. Raises ScheduleNotFound."""
-        statement = audited("DELETE FROM schedules WHERE name = %(name)s RETURNING name")
-        if not self._database.fetch(statement, {"name": name, **audit_row(deed)}):
-            raise ScheduleNotFound(name)
+    def delete(self, seen: Schedule, deed: Deed | None = None) -> bool:
+        """Its runs and jobs stay. False: somebody changed or deleted it since it was seen."""
+        statement = audited("DELETE FROM schedules WHERE name = %(name)s AND version = %(version)s RETURNING name")
+        return bool(self._database.fetch(statement, {"name": seen.name, "version": seen.version, **audit_row(deed)}))
 
-    def due(self, within: timedelta, limit: int) -> list[DueSchedule]:
-        """What is due, or will be soon, first things first."""
+    def figures(self) -> ScheduleFigures:
+        """How many there are by state, and how late the latest is."""
         rows = self._database.fetch(
             """
-            SELECT name, cron, timezone, misfire, overlap, next_run_at, now()
+            SELECT count(*) FILTER (WHERE next_run_at IS NOT NULL), count(*) FILTER (WHERE paused),
+                   count(*) FILTER (WHERE next_run_at IS NULL AND NOT paused),
+                   greatest(extract(epoch FROM now() - min(next_run_at)), 0)::float8
               FROM schedules
-             WHERE next_run_at <= now() + %(within)s
-             ORDER BY next_run_at
-             LIMIT %(limit)s
-            """,
-            {"within": within, "limit": limit},
+            """
         )
-        return [
-            DueSchedule(name, cron, timezone, Misfire(misfire), Overlap(overlap), next_run_at, now)
-            for name, cron, timezone, misfire, overlap, next_run_at, now in rows
-        ]
-
-    def fire(self, due: DueSchedule, runs: Sequence[datetime], next_run_at: datetime | None) -> list[Job] | None:
-        """Submit a job for each run, and move the schedule on. None: another one did. next_run_at None: it ends, as paused.
-
-        Where jobs may not overlap and the last one is not finished, no job is submitted.
-        """
-        return _submitted(
-            self._database.fetch(
-                """
-                WITH chosen AS (
-                    UPDATE schedules SET next_run_at = %(next_run_at)s, paused = %(next_run_at)s::timestamptz IS NULL
-                     WHERE name = %(name)s AND next_run_at = %(seen)s
-                    RETURNING *
-                )"""
-                + _RUN,
-                {
-                    "name": due.name,
-                    "seen": due.next_run_at,
-                    "next_run_at": next_run_at,
-                    "overlaps": False,
-                    **_run_parameters(runs),
-                },
-                is_planned_once=True,
-            )
-        )
-
-    def run_now(self, name: str) -> list[Job]:
-        """Submit one more job, whether others run or not. Raises ScheduleNotFound."""
-        jobs = _submitted(
-            self._database.fetch(
-                "WITH chosen AS (SELECT * FROM schedules WHERE name = %(name)s FOR KEY SHARE)" + _RUN,
-                {"name": name, "overlaps": True, **_run_parameters([None])},
-            )
-        )
-        if jobs is None:
-            raise ScheduleNotFound(name)
-        return jobs
+        active, paused, ended, late = rows[0]
+        return ScheduleFigures({"active": active, "paused": paused, "ended": ended}, late or 0.0)
 
 
-_INSERT: LiteralString = """
-    INSERT INTO schedules AS old
-           (name, cron, timezone, job_type, payload, queue, priority, max_attempts, timeout_seconds, tags, backoff,
-            misfire, overlap, paused, next_run_at)
-    VALUES (%(name)s, %(cron)s, %(timezone)s, %(job_type)s, %(payload)s::json, %(queue)s, %(priority)s, %(max_attempts)s,
-            %(timeout_seconds)s, %(tags)s::text[], %(backoff)s::json, %(misfire)s, %(overlap)s, %(paused)s, %(next_run_at)s)
-"""
+def keeps_time(seen: Schedule, new: NewSchedule) -> bool:
+    """Whether the next time is the one that it has."""
+    return (seen.rules.timing, seen.paused) == (new.rules.timing, new.paused)
 
 
-def _parameters(schedule: NewSchedule) -> Mapping[str, Any]:
-    job = schedule.job
-    return {
-        **msgspec.structs.asdict(schedule),
-        **msgspec.structs.asdict(job),
-        "payload": bytes(job.payload).decode(),
-        "backoff": None if job.backoff is None else msgspec.json.encode(job.backoff).decode(),
-    }
-
-
-def _run_parameters(run_ats: Sequence[datetime | None]) -> Mapping[str, Any]:
-    """run_ats None: now."""
-    return {"run_ats": [*run_ats], "job_ids": uuids([uuid7().bytes for _ in run_ats]), "tag": TAG}
-
-
-def _submitted(rows: list[Row]) -> list[Job] | None:
-    """None: no schedule was chosen."""
-    return as_jobs(row for row in rows if row[0] is not None) if rows else None
-
-
-def _one(name: str, rows: Iterable[Row]) -> Schedule:
-    for schedule in as_schedules(rows):
-        return schedule
-    raise ScheduleNotFound(name)
+def _name(deed: Deed | None) -> str | None:
+    return None if deed is None else deed.caller.name

@@ -42,6 +42,7 @@ class Up:
         self._deploy(deploy.API)
         self._deploy(deploy.WORKER)
         self._worker()
+        self._apply_schedules()  # after all that fires them: a former release could not read every rule
         self._write_addresses()
         self._dashboard()
         self._warm_up()
@@ -114,6 +115,13 @@ class Up:
             environment = base_environment() | self.stack.settings() | self.stack.aws_environment()
             command = [sys.executable, "-m", "chalicelib.cli", "migrate"]
             log = self.stack.log("migrate")
+            run(command, directory=ROOT, environment=environment, log=log, advice=WHAT_NOW)
+
+    def _apply_schedules(self) -> None:
+        with step("declared schedules"):
+            environment = base_environment() | self.stack.settings() | self.stack.aws_environment()
+            command = [sys.executable, "-m", "chalicelib.cli", "schedules", "apply"]
+            log = self.stack.log("schedules")
             run(command, directory=ROOT, environment=environment, log=log, advice=WHAT_NOW)
 
     def _settings(self) -> None:

@@ -53,7 +53,7 @@ def test_the_package_holds_all_of_the_library(package: Package) -> None:
     ours = {
         path.relative_to(ROOT).as_posix()
         for path in library.rglob("*")
-        if path.suffix in {".py", ".sql"} and "__pycache__" not in path.parts
+        if path.suffix in {".py", ".sql", ".toml"} and "__pycache__" not in path.parts
     }
 
     assert {"app.py", *ours} <= names(zipped)

@@ -6,12 +6,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import schemathesis
 
-from chalicelib.cron import Cron
 from chalicelib.errors import InvalidInput
 from chalicelib.handlers.http_request import HttpRequest
 from chalicelib.handlers.sources import check_url
+from chalicelib.timing import KINDS as KIND_NAMES
+from chalicelib.timing import Timing
+
+KINDS, TIMING = set(KIND_NAMES), set(Timing.__struct_fields__)
 
 
 @schemathesis.hook
@@ -20,8 +24,10 @@ def filter_case(context: Any, case: schemathesis.Case[Any]) -> bool:
     if not isinstance(body, dict):
         return True
     jobs = body["jobs"] if isinstance(body.get("jobs"), list) else [body]
-    if "cron" in body:
-        return _can_be_meant(body.get("job")) and _names_times(body["cron"], body.get("timezone", "UTC"))
+    if "job" in body or "count" in body or KINDS & body.keys():
+        return _can_be_meant(body.get("job")) and _names_times(body)
+    if "from" in body or "to" in body:
+        return _is_range(body)
     return all(_can_be_meant(job) for job in jobs) and not _is_over(body.get("expires_at"))
 
 
@@ -65,10 +71,19 @@ def _leads_somewhere(url: str, headers: dict[str, Any]) -> bool:
     return True
 
 
-def _names_times(cron: Any, timezone: Any) -> bool:
+def _names_times(body: dict[str, Any]) -> bool:
+    """A preview may be of times that are over; what is kept has one to come."""
     try:
-        return next(Cron(cron, timezone).after(datetime.now(UTC)), None) is not None
-    except (InvalidInput, TypeError, AttributeError, ValueError):
+        timing = msgspec.convert({name: body[name] for name in TIMING & body.keys()}, Timing)
+        return timing.times(datetime.now(UTC)).first_after(datetime.now(UTC)) is not None or "job" not in body
+    except (InvalidInput, msgspec.ValidationError, ValueError, OverflowError):
+        return False
+
+
+def _is_range(body: dict[str, Any]) -> bool:
+    try:
+        return datetime.fromisoformat(body["from"]) < datetime.fromisoformat(body["to"])
+    except (KeyError, TypeError, ValueError):
         return False
 
 

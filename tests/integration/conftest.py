@@ -41,6 +41,7 @@ from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.database import Database
 from chalicelib.store.detached import DetachedStore
+from chalicelib.store.firings import FiringStore
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.keys import KeyStore
 from chalicelib.store.lists import JobLists
@@ -49,6 +50,7 @@ from chalicelib.store.migrations import MigrationStore
 from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
 from chalicelib.store.retention import RetentionStore
+from chalicelib.store.schedule_runs import RunStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.store.unique import UniqueStore
@@ -74,6 +76,7 @@ KEPT_BY_TESTS = (
     "queues",
     "schedules",
     "unique_jobs",
+    "schedule_runs",
 )
 KEPT_BY_RETENTION = "retention_walks", "detached_partitions"
 
@@ -339,7 +342,6 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
             "store": JobStore(database),
             "partitions": PartitionStore(database),
             "flow": a_flow(database, cache),
-            "timetable": Timetable(store=ScheduleStore(database), scheduler=a_scheduler(database, cache, Registry())),
             "keyring": Keyring(
                 store=KeyStore(database), connections=Connections(cache), gateway=resources.gateway(), is_on=False
             ),
@@ -348,6 +350,7 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
                 unique=UniqueStore(database),
                 stats=StatsStore(database),
                 audit=AuditStore(database),
+                runs=RunStore(database),
             ),
             "job_pruning": a_job_pruning(database),
             "redis_link": RedisLink(cache),
@@ -367,6 +370,12 @@ def a_job_pruning(database: Database, **parts: Any) -> JobPruning:
             "turn": timedelta(minutes=1),
             **parts,
         }
+    )
+
+
+def a_timetable(database: Database, scheduler: Scheduler) -> Timetable:
+    return Timetable(
+        store=ScheduleStore(database), firings=FiringStore(database), runs=RunStore(database), scheduler=scheduler
     )
 
 

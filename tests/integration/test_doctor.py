@@ -23,6 +23,7 @@ from chalicelib.chores import Chores
 from chalicelib.connections import LONGEST_LIFE, Connections
 from chalicelib.doctor import Doctor
 from chalicelib.findings import Finding, Report, Severity, as_text
+from chalicelib.handlers import registry
 from chalicelib.inspection import RedisInspection, Reminder
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus
 from chalicelib.maintenance import Maintenance
@@ -59,6 +60,7 @@ def a_doctor(database: Database, cache: redis.Redis, url: str = "", **parts: Any
             "queues": Queues(cache),
             "connections": Connections(cache),
             "workers": Workers(cache),
+            "registry": registry,
             "chores": Chores(cache),
             "pause": lambda seconds: None,
             **parts,
@@ -136,6 +138,7 @@ ALL_CHECKS = {
     *("leases_over", "cancels_ignored", "sweep", "paused", "workers", "eviction_policy", "redis_memory"),
     *("postgres_connections", "idle_in_transaction", "connections_expired", "connections_unreadable"),
     *("event_reader", "clock_skew", "machine_clock", "retention_behind", "detached_partitions"),
+    *("event_reader", "clock_skew", "machine_clock", "schedules_late", "schedules_unreadable"),
 }
 
 
@@ -845,6 +848,7 @@ def test_a_database_without_any_schema_is_no_traceback(
     assert {name for name, severity in wrong(report).items() if severity == "warning"} == {
         *("schema_ahead", "partitions_missing", "jobs_in_default_partition", "partitions_full", "reminders", "work"),
         *("retention_behind", "detached_partitions"),
+        "schedules",
     }
     assert 'relation "jobs" does not exist' in report.named("reminders").found
 
@@ -1189,3 +1193,51 @@ def test_long_lists_are_cut_for_people() -> None:
     finding = Finding(check="c", severity=Severity.WARNING, found="6 things", count=6, samples=["a", "b"], advice="do")
 
     assert as_text(Report([finding])) == "warning   c  6 things\n             a, b, …\n             → do\n1 warning\n"
+
+
+# Schedules
+
+
+def a_schedule(conn: psycopg.Connection[Any], name: str, due: str, **fields: Any) -> None:
+    row = {"cron": "0 * * * *", "timezone": "UTC", "job_type": "echo", "payload": "{}", **fields}
+    conn.execute(
+        """
+        INSERT INTO schedules (name, cron, timezone, job_type, payload, queue, priority, max_attempts, timeout_seconds, tags,
+                               misfire, overlap, paused, next_run_at)
+        VALUES (%(name)s, %(cron)s, %(timezone)s, %(job_type)s, %(payload)s, 'default', 0, 3, 60, '{}', 'skip', 'skip',
+                %(due)s::text IS NULL, now() + %(due)s::interval)
+        """,
+        {"name": name, "due": due, **row},
+    )
+
+
+def test_schedules_that_nobody_fires_are_found(examine: Examine, conn: psycopg.Connection[Any]) -> None:
+    a_schedule(conn, "late", "-95 seconds")
+    a_schedule(conn, "on-time", "-80 seconds")
+    a_schedule(conn, "to-come", "1 hour")
+
+    finding = examine().named("schedules_late")
+
+    assert (finding.severity, finding.count, finding.samples) == (Severity.ERROR, 1, ["late for 95 s"])
+    assert "worker" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"cron": "61 * * * *"}, "broken: Bad minute"),
+        ({"timezone": "Mars/Phobos"}, "broken: unknown time zone 'Mars/Phobos'"),
+        ({"job_type": "gone"}, "broken: unknown job_type 'gone'"),
+        ({"job_type": "sleep", "payload": '{"seconds":"x"}'}, "broken: sleep: Expected `float`"),
+    ],
+)
+def test_schedules_that_cannot_be_read_are_found(
+    examine: Examine, conn: psycopg.Connection[Any], fields: dict[str, str], reason: str
+) -> None:
+    a_schedule(conn, "broken", "1 hour", **fields)
+    a_schedule(conn, "sound", "1 hour")
+
+    finding = examine().named("schedules_unreadable")
+
+    assert (finding.severity, finding.count) == (Severity.WARNING, 1)
+    assert finding.samples[0].startswith(reason)

@@ -51,6 +51,14 @@ ODD_BODIES = [
     b'{"ids":["' + b"x" * 10_000 + b'"]}',
     b'{"priority":' + b"9" * 6_000 + b"}",
     b'{"delay_seconds":1e400}',
+    b'{"name":"a","cron":"* * * * *","interval_seconds":1,"job":{"job_type":"echo"}}',
+    b'{"name":"a","interval_seconds":31622400,"starts_at":"2199-12-31T00:00:00Z","job":{"job_type":"echo"}}',
+    b'{"interval_seconds":1,"starts_at":"0001-01-01T00:00:00+14:00","job":{"job_type":"echo"}}',
+    b'{"at":"9999-12-31T23:59:59-14:00","timezone":"Asia/Tokyo"}',
+    b'{"cron":"0 0 29 2 1","timezone":"Pacific/Kiritimati","after":"2199-12-31T23:59:59-12:00","count":100}',
+    b'{"interval_seconds":31622400,"count":100,"after":"2199-12-31T23:59:59Z"}',
+    b'{"from":"2000-01-01T00:00:00Z","to":"2199-01-01T00:00:00Z"}',
+    b'{"note":"\\u0000"}',
 ]
 NAMES = [
     *("job_type", "payload", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "timeout_seconds", "tags"),
@@ -59,6 +67,7 @@ NAMES = [
     *("COMPLETED", "FAILED", "CANCELLED"),
     *("paused", "max_running", "cron", "timezone", "misfire", "overlap", "job", "count", "after", "unknown"),
     *("concurrency_key", "unique", "for", "key", "on_conflict"),
+    *("interval_seconds", "at", "starts_at", "ends_at", "catch_up", "note", "from", "to", "concurrency_key"),
 ]
 
 texts = st.sampled_from(ODD_TEXTS) | st.text(max_size=30)
@@ -103,7 +112,8 @@ def filled(template: str, data: st.DataObject) -> str:
     """The path with something in the place of each name; never with a slash, which would be another path."""
     while "{" in template:
         head, _, rest = template.partition("{")
-        part = urllib.parse.quote(data.draw(texts.filter(lambda text: text and text.strip("."))), safe="")
+        names = st.just("a") | texts.filter(lambda text: text and text.strip("."))
+        part = urllib.parse.quote(data.draw(names), safe="")
         template = head + part.replace("%2F", "-") + rest.partition("}")[2]
     return template
 

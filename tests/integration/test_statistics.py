@@ -18,6 +18,7 @@ from chalicelib.statistics import Statistics
 from chalicelib.store.counts import CountStore
 from chalicelib.store.database import Database
 from chalicelib.store.retention import RetentionStore
+from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.store.walks import WalkStore
 from chalicelib.workers import Workers
@@ -28,6 +29,7 @@ from tests.integration.conftest import World
 def statistics(world: World, database: Database) -> Statistics:
     return Statistics(
         stats=StatsStore(database),
+        schedules=ScheduleStore(database),
         counts=CountStore(database),
         retention=RetentionStore(database),
         walks=WalkStore(database),
@@ -43,6 +45,7 @@ def without_redis(database: Database) -> Iterator[Statistics]:
     client = connect("redis://127.0.0.1:1")
     yield Statistics(
         stats=StatsStore(database),
+        schedules=ScheduleStore(database),
         counts=CountStore(database),
         retention=RetentionStore(database),
         walks=WalkStore(database),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,19 +13,21 @@ import pytest
 
 from chalicelib import answers
 from chalicelib.errors import InvalidInput, ScheduleExists, ScheduleNotFound
+from chalicelib.firing import LOOK_EVERY, Ticker
 from chalicelib.handlers.registry import JobContext, job
 from chalicelib.jobs import Job
-from chalicelib.maintenance import EVERY
 from chalicelib.redis_link import connect
-from chalicelib.schedules import DueSchedule, Misfire, Overlap
+from chalicelib.schedule_forms import Definition, NamedDefinition, Preview
+from chalicelib.schedules import Firing, Misfire, Overlap
 from chalicelib.store.database import Database
+from chalicelib.store.firings import Fired, FiringStore
 from chalicelib.store.lists import JobFilter
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.submissions import Submission
-from chalicelib.timetable import Definition, NamedDefinition, Preview, Timetable
+from chalicelib.timetable import Timetable
 from infra.local.ports import free_port
 from infra.local.services import Addresses
-from tests.integration.conftest import World, a_maintenance, a_scheduler
+from tests.integration.conftest import World, a_maintenance, a_scheduler, a_timetable
 
 
 class Count(msgspec.Struct):
@@ -42,12 +44,26 @@ def schedules(database: Database) -> ScheduleStore:
 
 
 @pytest.fixture
-def timetable(world: World, schedules: ScheduleStore) -> Timetable:
-    return Timetable(store=schedules, scheduler=world.scheduler)
+def timetable(world: World, database: Database) -> Timetable:
+    return a_timetable(database, world.scheduler)
+
+
+@pytest.fixture
+def firings(database: Database) -> FiringStore:
+    return FiringStore(database)
+
+
+@pytest.fixture
+def ticker(world: World, firings: FiringStore) -> Ticker:
+    return Ticker(firings=firings, scheduler=world.scheduler)
 
 
 def a_definition(**fields: Any) -> Definition:
     return Definition(**{"cron": "0 * * * *", "job": ECHO, **fields})
+
+
+def at_definition(at: datetime, **fields: Any) -> Definition:
+    return Definition(**{"at": at, "job": ECHO, **fields})
 
 
 def make_due(conn: psycopg.Connection[Any], late: timedelta = timedelta(0)) -> None:
@@ -58,10 +74,6 @@ def make_due(conn: psycopg.Connection[Any], late: timedelta = timedelta(0)) -> N
 def jobs(world: World) -> list[Job]:
     """Submitted by schedules, oldest first."""
     return world.lists.page(JobFilter()).jobs[::-1]
-
-
-def fire(timetable: Timetable) -> timedelta:
-    return timetable.fire_due(EVERY)
 
 
 # Keeping schedules
@@ -87,14 +99,19 @@ def test_what_is_put_is_what_is_kept(timetable: Timetable) -> None:
     )
 
     assert saved == timetable.get("nightly:report") == timetable.all()[0]
-    assert (saved.cron, saved.timezone, saved.misfire, saved.overlap) == (
+    assert (saved.rules.timing.cron, saved.rules.timing.timezone, saved.rules.misfire, saved.rules.overlap) == (
         "30 2 * * MON-FRI",
         "Europe/Berlin",
         "run_all",
         "skip",
     )
-    assert (saved.job.queue, saved.job.priority, saved.job.tags, saved.job.max_attempts) == ("q", 5, ["a,b", '"'], 7)
-    assert (bytes(saved.job.payload), saved.job.timeout_seconds) == (b'{"a": 1.0}', 30.0)
+    assert (saved.rules.job.queue, saved.rules.job.priority, saved.rules.job.tags, saved.rules.job.max_attempts) == (
+        "q",
+        5,
+        ["a,b", '"'],
+        7,
+    )
+    assert (bytes(saved.rules.job.payload), saved.rules.job.timeout_seconds) == (b'{"a": 1.0}', 30.0)
     assert (saved.last_run_at, saved.last_job_id, saved.version) == (None, None, 1)
     assert saved.next_run_at is not None
     assert saved.next_run_at > saved.created_at
@@ -108,7 +125,7 @@ def test_a_schedule_as_it_is_shown_can_be_put_back(timetable: Timetable) -> None
     again = timetable.put("a", msgspec.json.decode(msgspec.json.encode(mine), type=Definition))
 
     assert shown["next_run_at"].endswith(":00:00.000Z")
-    assert (again.job, again.version, again.next_run_at) == (saved.job, 2, saved.next_run_at)
+    assert (again.rules.job, again.version, again.next_run_at) == (saved.rules.job, 2, saved.next_run_at)
 
 
 def test_a_schedule_is_created_once(timetable: Timetable) -> None:
@@ -170,14 +187,14 @@ def test_a_change_of_the_job_leaves_a_due_time_due(timetable: Timetable, conn: p
 
 
 def test_a_deleted_schedule_fires_no_more_and_its_jobs_stay(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any]
+    world: World, timetable: Timetable, conn: psycopg.Connection[Any], ticker: Ticker
 ) -> None:
     timetable.put("a", a_definition())
     timetable.run_now("a")
     make_due(conn)
 
     timetable.delete("a")
-    fire(timetable)
+    ticker.fire_due()
 
     assert len(jobs(world)) == 1
 
@@ -186,13 +203,13 @@ def test_a_deleted_schedule_fires_no_more_and_its_jobs_stay(
 
 
 def test_a_due_schedule_submits_its_job_for_any_worker(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any]
+    world: World, timetable: Timetable, conn: psycopg.Connection[Any], ticker: Ticker
 ) -> None:
     timetable.put("a", a_definition(job=msgspec.structs.replace(ECHO, queue="q", priority=9, tags=["mine"])))
     make_due(conn)
     due = timetable.get("a").next_run_at
 
-    fire(timetable)
+    ticker.fire_due()
 
     (job,) = jobs(world)
     after = timetable.get("a")
@@ -210,73 +227,73 @@ def test_a_due_schedule_submits_its_job_for_any_worker(
 
 
 def test_what_is_not_due_is_left_alone_and_says_when_to_look(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any]
+    world: World, timetable: Timetable, conn: psycopg.Connection[Any], ticker: Ticker
 ) -> None:
     timetable.put("a", a_definition(cron="0 0 1 1 *"))
-    assert fire(timetable) == EVERY
+    assert ticker.fire_due() == LOOK_EVERY
 
-    conn.execute("UPDATE schedules SET next_run_at = now() + interval '2 seconds'")
+    conn.execute("UPDATE schedules SET next_run_at = now() + interval '0.3 seconds'")
 
-    assert timedelta(seconds=1) < fire(timetable) <= timedelta(seconds=2)
+    assert timedelta(0) < ticker.fire_due() <= timedelta(seconds=0.3)
     assert jobs(world) == []
 
 
 @pytest.mark.parametrize(("misfire", "runs"), [(Misfire.SKIP, 0), (Misfire.RUN_ONCE, 1), (Misfire.RUN_ALL, 4)])
 def test_times_that_were_missed_run_as_the_schedule_says(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any], misfire: Misfire, runs: int
+    world: World, timetable: Timetable, conn: psycopg.Connection[Any], misfire: Misfire, runs: int, ticker: Ticker
 ) -> None:
     """A schedule of every day at this hour, three days late and three minutes."""
     hour, minute = (datetime.now(UTC) - timedelta(minutes=3)).strftime("%H %M").split()
     timetable.put("a", a_definition(cron=f"{minute} {hour} * * *", misfire=misfire))
     conn.execute("UPDATE schedules SET next_run_at = date_trunc('minute', now() - interval '3 days 3 minutes')")
 
-    fire(timetable)
-    fire(timetable)
+    ticker.fire_due()
+    ticker.fire_due()
 
     assert len(jobs(world)) == runs
 
 
 def test_a_schedule_whose_jobs_may_not_overlap_waits_for_the_last_one(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any]
+    world: World, timetable: Timetable, conn: psycopg.Connection[Any], ticker: Ticker
 ) -> None:
     timetable.put("a", a_definition(overlap=Overlap.SKIP))
     for _ in range(2):
         make_due(conn)
         conn.execute("UPDATE schedule_runs SET run_at = run_at - interval '1 hour'")
-        fire(timetable)
+        ticker.fire_due()
     assert len(jobs(world)) == 1
-    assert fire(timetable) == EVERY  # it was moved on
+    assert ticker.fire_due() == LOOK_EVERY  # it was moved on
 
     world.run_due()
     make_due(conn)
-    fire(timetable)
+    ticker.fire_due()
 
     assert len(jobs(world)) == 2
 
 
 def test_a_schedule_whose_jobs_may_overlap_does_not_wait(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any]
+    world: World, timetable: Timetable, conn: psycopg.Connection[Any], ticker: Ticker
 ) -> None:
     timetable.put("a", a_definition())
     for _ in range(2):
         make_due(conn)
         conn.execute("UPDATE schedule_runs SET run_at = run_at - interval '1 hour'")
-        fire(timetable)
+        ticker.fire_due()
 
     assert len(jobs(world)) == 2
 
 
 def test_a_paused_schedule_does_not_fire_and_misses_nothing(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any]
+    world: World, timetable: Timetable, conn: psycopg.Connection[Any], ticker: Ticker
 ) -> None:
     timetable.put("a", a_definition(misfire=Misfire.RUN_ALL))
     make_due(conn)
     paused = timetable.pause("a")
-    fire(timetable)
+    ticker.fire_due()
     assert (paused.paused, paused.next_run_at, timetable.pause("a").version) == (True, None, 2)
 
     resumed = timetable.resume("a")
-    fire(timetable)
+    ticker.fire_due()
 
     assert (resumed.paused, timetable.resume("a").version) == (False, 3)
     assert resumed.next_run_at is not None
@@ -289,7 +306,7 @@ def test_a_schedule_that_changed_meanwhile_is_not_resumed_for_its_old_time(
     seen = timetable.put("a", a_definition(paused=True))
     timetable.put("a", a_definition(paused=True, cron="@yearly"))
 
-    schedules.resume(seen, datetime.now(UTC))
+    assert not schedules.resume(seen, datetime.now(UTC))
 
     assert timetable.get("a").paused
 
@@ -327,7 +344,11 @@ def test_a_preview_is_of_the_next_times(timetable: Timetable) -> None:
 
 
 def test_what_is_due_is_found_without_reading_what_is_not(
-    schedules: ScheduleStore, database: Database, conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    schedules: ScheduleStore,
+    database: Database,
+    conn: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    firings: FiringStore,
 ) -> None:
     conn.execute(
         """
@@ -350,98 +371,80 @@ def test_what_is_due_is_found_without_reading_what_is_not(
 
     monkeypatch.setattr(database, "fetch", explaining)
 
-    assert [due.name for due in schedules.due(EVERY, 9)] == ["s1"]
+    assert [due.name for due in firings.due(LOOK_EVERY, 9)] == ["s1"]
     assert "schedules_due" in plans[0]
     assert "Rows Removed" not in plans[0]
 
 
 def test_a_schedule_that_nobody_here_can_read_keeps_the_others_from_nothing(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any]
+    world: World, timetable: Timetable, conn: psycopg.Connection[Any], ticker: Ticker
 ) -> None:
     timetable.put("a-broken", a_definition())
     timetable.put("b", a_definition())
     conn.execute("UPDATE schedules SET timezone = 'Mars/Phobos' WHERE name = 'a-broken'")
     make_due(conn)
 
-    fire(timetable)
+    ticker.fire_due()
 
     assert [job.tags for job in jobs(world)] == [["schedule:b"]]
 
 
-def test_a_schedule_without_another_time_ends_paused(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any]
+def test_a_schedule_without_another_time_ends(
+    world: World, timetable: Timetable, conn: psycopg.Connection[Any], ticker: Ticker
 ) -> None:
     timetable.put("a", a_definition())
     conn.execute("UPDATE schedules SET cron = '0 0 */31 * MON#3'")
     make_due(conn)
 
-    fire(timetable)
+    ticker.fire_due()
 
     assert len(jobs(world)) == 1
-    assert timetable.get("a").paused
-
-
-def test_old_runs_are_forgotten_but_not_the_last_one(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any]
-) -> None:
-    timetable.put("a", a_definition())
-    for _ in range(3):
-        timetable.run_now("a")
-    conn.execute("UPDATE schedule_runs SET run_at = run_at - interval '8 days'")
-    make_due(conn)
-
-    fire(timetable)
-
-    assert conn.execute("SELECT count(*) FROM schedule_runs").fetchone() == (2,)
+    assert timetable.get("a").state == "ended"
 
 
 # Once, whatever happens
 
 
 @pytest.fixture
-def tickers(addresses: Addresses, world: World) -> Iterator[list[ScheduleStore]]:
+def rivals(addresses: Addresses, world: World) -> Iterator[list[FiringStore]]:
     with ExitStack() as closing:
         databases = [Database(addresses.database_url) for _ in range(2)]
         for each in databases:
             closing.callback(each.close)
-        yield [ScheduleStore(each) for each in databases]
+        yield [FiringStore(each) for each in databases]
 
 
 def test_of_two_that_fire_the_same_time_one_does(
-    schedules: ScheduleStore,
-    timetable: Timetable,
-    tickers: list[ScheduleStore],
-    world: World,
-    conn: psycopg.Connection[Any],
+    timetable: Timetable, firings: FiringStore, rivals: list[FiringStore], world: World, conn: psycopg.Connection[Any]
 ) -> None:
     """Fifty times, so that they meet in every way."""
     timetable.put("a", a_definition(cron="* * * * *"))
     start = threading.Barrier(2)
 
-    def tick(ticker: ScheduleStore, due: DueSchedule) -> list[Job] | None:
+    def tick(rival: FiringStore, firing: Firing) -> Fired:
         start.wait(10)
-        return ticker.fire(due, due.runs(), due.following())
+        return rival.fire([firing])
 
     with ThreadPoolExecutor(2) as threads:
         for n in range(50, 0, -1):
             conn.execute(
                 "UPDATE schedules SET next_run_at = date_trunc('minute', now()) - make_interval(mins => %s)", [n]
             )
-            (due,) = schedules.due(EVERY, 9)
-            due = msgspec.structs.replace(due, now=due.next_run_at)
-            answers = list(threads.map(tick, tickers, [due, due]))
-            assert sorted(answer is None for answer in answers) == [False, True]
+            (due,) = firings.due(LOOK_EVERY, 9)
+            firing = msgspec.structs.replace(due, now=due.next_run_at).firing()
+            answers = list(threads.map(tick, rivals, [firing, firing]))
+            assert sorted(answer.count for answer in answers) == [0, 1]
 
     assert len(jobs(world)) == 50
 
 
 def test_a_clock_that_was_set_back_does_not_fire_a_time_again(
-    world: World, timetable: Timetable, conn: psycopg.Connection[Any]
+    world: World, timetable: Timetable, conn: psycopg.Connection[Any], ticker: Ticker
 ) -> None:
     timetable.put("a", a_definition())
     for _ in range(2):
         make_due(conn)
-        fire(timetable)
+        ticker.fire_due()
 
     assert len(jobs(world)) == 1
     assert timetable.get("a").last_job_id == jobs(world)[0].id
@@ -453,12 +456,14 @@ def test_a_crash_between_fire_and_enqueue_strands_no_job(
     schedules: ScheduleStore,
     database: Database,
     conn: psycopg.Connection[Any],
+    ticker: Ticker,
+    firings: FiringStore,
 ) -> None:
     timetable.put("a", a_definition())
     make_due(conn)
-    (due,) = schedules.due(EVERY, 9)
-    schedules.fire(due, due.runs(), due.following())  # and here we die
-    fire(timetable)
+    (due,) = firings.due(LOOK_EVERY, 9)
+    firings.fire([due.firing()])  # and here we die
+    ticker.fire_due()
     assert world.run_due() == 0
 
     conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
@@ -469,7 +474,7 @@ def test_a_crash_between_fire_and_enqueue_strands_no_job(
 
 
 def test_a_crash_in_the_middle_of_a_firing_leaves_the_schedule_due(
-    world: World, timetable: Timetable, schedules: ScheduleStore, conn: psycopg.Connection[Any]
+    world: World, timetable: Timetable, schedules: ScheduleStore, conn: psycopg.Connection[Any], ticker: Ticker
 ) -> None:
     """All of it is one statement: where its last part fails, the first has not happened."""
     timetable.put("a", a_definition())
@@ -477,56 +482,92 @@ def test_a_crash_in_the_middle_of_a_firing_leaves_the_schedule_due(
     conn.execute("ALTER TABLE job_tags ADD CONSTRAINT broken CHECK (tag <> 'schedule:a') NOT VALID")
     try:
         with pytest.raises(psycopg.errors.CheckViolation):
-            fire(timetable)
+            ticker.fire_due()
     finally:
         conn.execute("ALTER TABLE job_tags DROP CONSTRAINT broken")
 
     assert jobs(world) == []
-    fire(timetable)
+    ticker.fire_due()
     assert len(jobs(world)) == 1
 
 
 def test_schedules_fire_while_redis_is_away(world: World, database: Database, conn: psycopg.Connection[Any]) -> None:
     gone = connect(f"redis://127.0.0.1:{free_port()}")
-    lonely = Timetable(store=ScheduleStore(database), scheduler=a_scheduler(database, gone, world.registry))
-    lonely.put("a", a_definition())
+    scheduler = a_scheduler(database, gone, world.registry)
+    a_timetable(database, scheduler).put("a", a_definition())
     make_due(conn)
 
-    fire(lonely)
+    Ticker(firings=FiringStore(database), scheduler=scheduler).fire_due()
 
     assert len(jobs(world)) == 1
 
 
-# Maintenance
+# At its time
 
 
 LATENESS = "SELECT job.created_at - run.run_at FROM jobs AS job JOIN schedule_runs AS run ON job_id = id"
 
 
-def test_maintenance_fires_at_the_time_and_not_at_its_next_turn(
-    world: World, database: Database, timetable: Timetable, conn: psycopg.Connection[Any]
-) -> None:
-    """Its turns are five seconds apart; this one is due in a third of a second."""
-    timetable.put("a", a_definition())
-    maintenance = a_maintenance(database, world.cache)
-    maintenance.run_once()
-    conn.execute("UPDATE schedules SET next_run_at = now() + interval '0.3 seconds'")
+@contextmanager
+def ticking(ticker: Ticker) -> Iterator[threading.Thread]:
     stopped = threading.Event()
-    house = threading.Thread(target=maintenance.run, args=(stopped,))
-    house.start()
+    thread = threading.Thread(target=ticker.run, args=(stopped,))
+    thread.start()
     try:
-        while not (late := conn.execute(LATENESS).fetchone()):
-            assert house.is_alive()
-            house.join(0.01)
+        yield thread
     finally:
         stopped.set()
-        house.join()
-
-    assert timedelta(0) <= late[0] < timedelta(seconds=1)
+        thread.join()
 
 
-def test_maintenance_that_is_told_to_stop_at_once_has_fired_what_is_due(
-    world: World, database: Database, timetable: Timetable, conn: psycopg.Connection[Any]
+def first_lateness(conn: psycopg.Connection[Any], thread: threading.Thread) -> timedelta:
+    while not (late := conn.execute(LATENESS).fetchone()):
+        assert thread.is_alive()
+        thread.join(0.01)
+    lateness: timedelta = late[0]
+    return lateness
+
+
+@pytest.mark.parametrize("due_in", [0.3, 0.6])
+def test_a_schedule_fires_at_its_time(
+    ticker: Ticker, timetable: Timetable, conn: psycopg.Connection[Any], due_in: float
+) -> None:
+    timetable.put("a", a_definition())
+    conn.execute("UPDATE schedules SET next_run_at = now() + make_interval(secs => %s)", [due_in])
+
+    with ticking(ticker) as thread:
+        late = first_lateness(conn, thread)
+
+    assert timedelta(0) <= late < timedelta(seconds=0.4)
+
+
+def test_a_schedule_that_is_made_meanwhile_fires_at_its_time(
+    ticker: Ticker,
+    firings: FiringStore,
+    timetable: Timetable,
+    conn: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The ticker has looked a moment ago, and found nothing to wait for."""
+    looked = threading.Event()
+    due = firings.due
+
+    def looking(*args: Any) -> Any:
+        found = due(*args)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(firings, "due", looking)
+    with ticking(ticker) as thread:
+        assert looked.wait(10)
+        timetable.put("a", at_definition(datetime.now(UTC) + timedelta(seconds=0.1)))
+        late = first_lateness(conn, thread)
+
+    assert timedelta(0) <= late < timedelta(seconds=1)
+
+
+def test_one_that_is_told_to_stop_at_once_has_fired_what_is_due(
+    world: World, ticker: Ticker, timetable: Timetable, conn: psycopg.Connection[Any]
 ) -> None:
     """A function with nothing to run lives no longer than that."""
     timetable.put("a", a_definition())
@@ -534,7 +575,7 @@ def test_maintenance_that_is_told_to_stop_at_once_has_fired_what_is_due(
     stopped = threading.Event()
     stopped.set()
 
-    a_maintenance(database, world.cache).run(stopped)
+    ticker.run(stopped)
 
     assert len(jobs(world)) == 1
 
@@ -542,4 +583,4 @@ def test_maintenance_that_is_told_to_stop_at_once_has_fired_what_is_due(
 def test_an_outage_of_postgres_is_waited_out(world: World) -> None:
     away = Database(f"postgresql://127.0.0.1:{free_port()}/x")
 
-    assert a_maintenance(away, world.cache).fire_schedules() == EVERY
+    assert Ticker(firings=FiringStore(away), scheduler=world.scheduler).fire() == LOOK_EVERY

@@ -28,6 +28,8 @@ SCHEDULE = {
     "misfire": "skip",
     "overlap": "skip",
     "paused": False,
+    "state": "active",
+    "source": "code",
     "next_run_at": ago(hours=-7),
     "last_run_at": None,
 }
@@ -88,20 +90,57 @@ def test_a_schedule_is_added_with_its_job(jobs: Jobs) -> None:
     ]
 
 
-def test_a_schedule_is_paused_and_resumed(jobs: Jobs) -> None:
-    jobs.answers("/schedules/nightly/pause", says({**SCHEDULE, "paused": True}))
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["echo", "n=1", "--every", "1h30m"], {"interval_seconds": 5400}),
+        (["echo", "n=1", "--at", "2099-01-31T14:00+01:00"], {"at": "2099-01-31T13:00:00.000Z"}),
+        (
+            ["@daily", "echo", "n=1", "--starts", "2099-01-31T14:00Z", "--ends", "2099-02-01T00:00Z"],
+            {"cron": "@daily", "starts_at": "2099-01-31T14:00:00.000Z", "ends_at": "2099-02-01T00:00:00.000Z"},
+        ),
+        (
+            ["@daily", "echo", "n=1", "--misfire", "run_all", "--catch-up", "5"],
+            {"cron": "@daily", "misfire": "run_all", "catch_up": 5},
+        ),
+    ],
+)
+def test_a_schedule_says_when_in_one_of_three_ways(jobs: Jobs, words: list[str], said: dict[str, Any]) -> None:
+    jobs.answers("/schedules", says(SCHEDULE, 201))
+
+    assert jobs("schedules", "add", "x", *words, "--concurrency-key", "c").status == 0
+    assert jobs.bodies == [
+        {"name": "x", "job": {"job_type": "echo", "payload": {"n": 1}, "concurrency_key": "c"}, **said}
+    ]
+
+
+def test_a_schedule_without_a_job_type_is_not_sent(jobs: Jobs) -> None:
+    ran = jobs("schedules", "add", "x", "@daily")
+
+    assert (ran.status, jobs.requests) == (2, [])
+    assert "--every" in ran.err
+
+
+def test_a_schedule_is_paused_with_a_note_and_resumed(jobs: Jobs) -> None:
+    paused = {**SCHEDULE, "state": "paused", "paused_note": "down", "next_run_at": None}
+    jobs.answers("/schedules/nightly/pause", says(paused))
     jobs.answers("/schedules/nightly/resume", says(SCHEDULE))
 
-    assert jobs("schedules", "pause", "nightly").out == "nightly  0 3 * * *  Europe/Berlin  paused\n"
+    told = jobs("schedules", "pause", "nightly", "--note", "down").out
+    assert told == "nightly  0 3 * * *  Europe/Berlin  paused: down\n"
+    assert jobs.bodies == [{"note": "down"}]
     assert "next" in jobs("schedules", "resume", "nightly").out
 
 
 def test_schedules_are_listed_run_shown_and_removed(jobs: Jobs) -> None:
-    jobs.answers("/schedules", says([SCHEDULE]))
+    ended = {**SCHEDULE, "cron": None, "interval_seconds": 90, "state": "ended", "next_run_at": None, "source": "api"}
+    jobs.answers("/schedules", says([SCHEDULE, ended]))
     jobs.answers("/schedules/nightly", says(SCHEDULE))
     jobs.answers("/schedules/nightly/run", says(a_job(), 201))
 
-    assert jobs("schedules").out.splitlines()[1].split()[0] == "nightly"
+    _, first, second = jobs("schedules").out.splitlines()
+    assert first.split() == ["nightly", "0", "3", "*", "*", "*", "Europe/Berlin", "echo", "active", "code", "in", "6h"]
+    assert second.split() == ["nightly", "every", "1m", "30s", "Europe/Berlin", "echo", "ended", "api"]
     assert '"cron": "0 3 * * *"' in jobs("schedules", "show", "nightly").out
     assert jobs("schedules", "run", "nightly", "--json").document["job_type"] == "echo"
     assert jobs("schedules", "remove", "nightly").out == "nightly removed\n"
@@ -115,7 +154,41 @@ def test_a_preview_is_a_time_a_line(jobs: Jobs) -> None:
 
     assert first.endswith("in 6h")
     assert second.endswith("in 1d")
-    assert jobs.bodies == [{"cron": "0 3 * * *", "timezone": "Europe/Berlin"}]
+    jobs("schedules", "preview", "--every", "90s", "--count", "2")
+    assert jobs.bodies == [{"cron": "0 3 * * *", "timezone": "Europe/Berlin"}, {"interval_seconds": 90, "count": 2}]
+
+
+def test_a_preview_of_a_name_is_that_schedules(jobs: Jobs) -> None:
+    jobs.answers("/schedules/nightly/preview", says({"times": [ago(hours=-7)]}))
+
+    assert jobs("schedules", "preview", "nightly", "--count", "1").out.endswith("in 6h\n")
+    assert jobs.requests[0].path == "/api/schedules/nightly/preview?count=1"
+
+
+def test_runs_are_a_table_and_a_job_that_is_gone_is_called_so(jobs: Jobs) -> None:
+    run = {"scheduled_for": ago(hours=1), "kind": "time", "job_id": "j" * 36}
+    failed = {**run, "status": "FAILED", "finished_at": ago(minutes=5), "error": "boom"}
+    jobs.answers("/schedules/nightly/runs", says([failed, {**run, "status": None}]))
+
+    _, first, second = jobs("schedules", "runs", "nightly").out.splitlines()
+
+    assert first.split()[2:] == ["time", "j" * 36, "FAILED", "5m", "ago", "boom"]
+    assert second.split()[2:] == ["time", "j" * 36, "(gone)"]
+
+
+def test_a_backfill_goes_on_until_it_is_done(jobs: Jobs) -> None:
+    following = "2026-11-02T00:00:00.000Z"
+    jobs.answers(
+        "/schedules/nightly/backfill",
+        says({"count": 1000, "next": following, "dry_run": False}),
+        says({"count": 7, "next": None, "dry_run": False}),
+    )
+
+    ran = jobs("schedules", "backfill", "nightly", "--from", "2026-11-01T00:00Z", "--to", "2026-11-03T00:00Z")
+
+    assert ran.out == "1,007 jobs submitted\n"
+    assert [body["from"] for body in jobs.bodies] == ["2026-11-01T00:00:00.000Z", following]
+    assert {body["to"] for body in jobs.bodies} == {"2026-11-03T00:00:00.000Z"}
 
 
 def test_a_new_key_stands_alone_on_standard_output_with_a_warning_beside_it(jobs: Jobs) -> None:

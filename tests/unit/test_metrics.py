@@ -6,13 +6,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from chalicelib import metrics
-from chalicelib.figures import Depth, RetentionFigures, Total
+from chalicelib.figures import Depth, RetentionFigures, ScheduleFigures, Total
 from chalicelib.histograms import counted
 from chalicelib.metrics import Figures
 
 TOTAL = Total("a", "csv", 5, 2, 3, 1, 7.5, 2.5, counted([0.5, 7.0]), counted([0.001, 0.002, 0.9, 1.597]))
 
 ORDER = ("queue", "job_type", "status", "outcome", "form", "table", "le")
+ORDER = ("queue", "job_type", "status", "outcome", "form", "le", "state")
 
 
 def samples(**figures: Any) -> dict[tuple[str, ...], float]:
@@ -21,6 +22,7 @@ def samples(**figures: Any) -> dict[tuple[str, ...], float]:
         (sample.name, *(sample.labels[name] for name in ORDER if name in sample.labels)): sample.value
         for family in text_string_to_metric_families(told)
         for sample in family.samples
+        if "schedules" in figures or "_schedule" not in sample.name
     }
 
 
@@ -74,6 +76,17 @@ def test_what_went_and_what_is_due_to_go_is_told() -> None:
         ("jobscheduler_jobs_pruned_total", "FAILED"): 0,
         ("jobscheduler_partitions", "jobs"): 41,
         ("jobscheduler_retention_behind_seconds",): 90.5,
+    }
+
+
+def test_schedules_are_told_by_state_and_how_late_the_latest_is() -> None:
+    found = samples(schedules=ScheduleFigures({"active": 3, "paused": 1, "ended": 0}, 2.5))
+
+    assert found == {
+        ("jobscheduler_schedules", "active"): 3,
+        ("jobscheduler_schedules", "paused"): 1,
+        ("jobscheduler_schedules", "ended"): 0,
+        ("jobscheduler_schedule_lateness_seconds",): 2.5,
     }
 
 
