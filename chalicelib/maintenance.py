@@ -17,8 +17,9 @@ from chalicelib.keyring import Keyring
 from chalicelib.pruning import JobPruning, Pruning
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
-from chalicelib.store.jobs import START, JobStore, Place
+from chalicelib.store.jobs import JobStore
 from chalicelib.store.partitions import PartitionStore, first_id_at
+from chalicelib.store.unfinished import START, Place
 
 logger = logging.getLogger(__name__)
 

@@ -20,13 +20,13 @@ from chalicelib.store.database import Database, Row
 from chalicelib.store.migrations import DIRECTORY
 from chalicelib.store.partitions import FILLFACTORS
 from chalicelib.store.retention import RetentionStore
-from chalicelib.store.rows import QUEUES_AHEAD, UNFINISHED_AHEAD, bounded
+from chalicelib.store.rows import bounded
 from chalicelib.store.schedule_rows import TIMING, as_timing
+from chalicelib.store.unfinished import IN_ORDER, IN_QUEUE, START, page_after
 from chalicelib.store.walks import WalkStore
 from chalicelib.timing import Timing
 
 PAGE = 1_000
-FIRST: tuple[str, UUID] = ("", UUID(int=0))  # before every queue and id
 
 _SEEN: LiteralString = """job.id, job.queue, job.priority, job.status, job.version, job.run_at, job.created_at,
     job.lease_expires_at, job.cancel_requested_at, job.worker_id, job.concurrency_key, now()"""
@@ -114,19 +114,15 @@ class StoreInspection:
 
     def unfinished(self) -> Iterator[list[SeenJob]]:
         """Every unfinished job, in pages."""
-        after = FIRST
+        after = START
         while page := self.unfinished_after(*after):
             yield page
             after = page[-1].queue, page[-1].id
 
     def unfinished_after(self, queue: str, job_id: UUID) -> list[SeenJob]:
         """The next page, by queue and id: the order of the index that leaves out what is finished."""
-        return _seen(
-            self._ask(
-                QUEUES_AHEAD + "SELECT " + _SEEN + UNFINISHED_AHEAD + "LIMIT %(limit)s",
-                {"queue": queue, "id": job_id, "limit": PAGE},
-            )
-        )
+        statement: LiteralString = "SELECT " + _SEEN + IN_QUEUE + IN_ORDER
+        return _seen(page_after(self._ask, statement, (queue, job_id), PAGE, {}))
 
     def seen(self, ids: Sequence[UUID]) -> dict[UUID, SeenJob]:
         """Those that exist."""

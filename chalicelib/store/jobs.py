@@ -19,16 +19,14 @@ from chalicelib.jobs import Job, JobStatus, NewJob
 from chalicelib.store.audit import audit_row, audited
 from chalicelib.store.database import Database, Row
 from chalicelib.store.new_jobs import inserted, many, one
-from chalicelib.store.rows import INLINE, JOB, QUEUES_AHEAD, UNFINISHED_AHEAD, WHOLE, as_jobs, bounded
+from chalicelib.store.rows import INLINE, JOB, WHOLE, as_jobs, bounded
 from chalicelib.store.tallies import COUNTED
+from chalicelib.store.unfinished import IN_ORDER, IN_QUEUE, Place, page_after
 
 REVIVED_ATTEMPTS = 3  # what a job gets that is put back by hand: as many as a job type allows unless it says otherwise
 
 
 KEYS_ARE_KEPT_FOR = timedelta(hours=24)  # idempotency keys
-
-Place = tuple[str, UUID]  # a queue, and an id in it
-START: Place = ("", UUID(int=0))  # before the first
 
 
 class Once(msgspec.Struct, frozen=True):
@@ -244,21 +242,15 @@ class JobStore:
 
         after: exclusive. older_than: since they were created.
         """
-        queue, job_id = after
-        return as_jobs(
-            self._database.fetch(
-                QUEUES_AHEAD
-                + "SELECT "
-                + JOB
-                + ", NULL, NULL, NULL"
-                + UNFINISHED_AHEAD
-                + """
-                 WHERE status IN ('QUEUED', 'RUNNING') AND created_at < now() - %(older_than)s
-                 LIMIT %(limit)s
-                """,
-                {"queue": queue, "id": job_id, "older_than": older_than, "limit": limit},
-            )
+        statement: LiteralString = (
+            "SELECT "
+            + JOB
+            + ", NULL, NULL, NULL"
+            + IN_QUEUE
+            + "AND status IN ('QUEUED', 'RUNNING') AND created_at < now() - %(older_than)s"
+            + IN_ORDER
         )
+        return as_jobs(page_after(self._database.fetch, statement, after, limit, {"older_than": older_than}))
 
     def unfinished_since(self, after: UUID, older_than: timedelta, limit: int) -> list[Job]:
         """The same, by id alone: for the few youngest."""

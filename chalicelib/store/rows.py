@@ -30,27 +30,6 @@ INLINE: LiteralString = """,
 """
 
 
-# Unfinished jobs by queue and id, from a place on (exclusive). A statement begins with the first of these and has the second for
-# its FROM clause. Queue by queue, because what a row comparison finds in an index is sorted again for every page: the planner
-# thinks that it is little.
-QUEUES_AHEAD: LiteralString = """
-    WITH RECURSIVE ahead AS (
-        (SELECT queue FROM jobs WHERE finished_at IS NULL AND queue >= %(queue)s ORDER BY queue LIMIT 1)
-         UNION ALL
-        SELECT (SELECT job.queue FROM jobs AS job
-                 WHERE job.finished_at IS NULL AND job.queue > ahead.queue
-                 ORDER BY job.queue LIMIT 1)
-          FROM ahead WHERE ahead.queue IS NOT NULL)
-"""
-UNFINISHED_AHEAD: LiteralString = """
-      FROM ahead, LATERAL (
-           SELECT * FROM jobs
-            WHERE finished_at IS NULL AND queue = ahead.queue
-              AND id > CASE ahead.queue WHEN %(queue)s THEN %(id)s::uuid ELSE '00000000-0000-0000-0000-000000000000' END
-            ORDER BY id NULLS FIRST) AS job
-"""
-
-
 def as_jobs(rows: Iterable[Row]) -> list[Job]:
     return [Job(*_typed(row)) for row in rows]
 

@@ -18,9 +18,10 @@ from chalicelib.forms import ListQuery
 from chalicelib.jobs import LEASE, AttemptError, Completed, Failed, JobStatus, Label, Retry, Settlement
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
-from chalicelib.store.jobs import START, JobStore
+from chalicelib.store.jobs import JobStore
 from chalicelib.store.lists import JobFilter, JobLists, Part
 from chalicelib.store.partitions import first_id_at
+from chalicelib.store.unfinished import START
 from chalicelib.views import INLINE_BYTES, inline
 from tests.integration.conftest import World, a_job, claim, insert
 
@@ -247,11 +248,11 @@ def test_unfinished_jobs_are_found_without_reading_the_finished_ones(
 ) -> None:
     world.store.unfinished(START, timedelta(0), 1_000)
 
-    (plan,) = explained
-
-    assert "id_idx" in plan  # either of the two on unfinished jobs
-    assert TODAY_READ_WHOLE not in plan
-    assert all(int(rows) < 100 for rows in re.findall(r"Rows Removed by Filter: (\d+)", plan))
+    assert explained
+    for plan in explained:
+        assert "id_idx" in plan  # either of the two on unfinished jobs
+        assert TODAY_READ_WHOLE not in plan
+        assert all(int(rows) < 100 for rows in re.findall(r"Rows Removed by Filter: (\d+)", plan))
 
 
 def test_a_claim_finds_rows_by_id(busy: None, world: World, explained: list[str]) -> None:

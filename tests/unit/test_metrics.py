@@ -12,8 +12,7 @@ from chalicelib.metrics import Figures
 
 TOTAL = Total("a", "csv", 5, 2, 3, 1, 7.5, 2.5, counted([0.5, 7.0]), counted([0.001, 0.002, 0.9, 1.597]))
 
-ORDER = ("queue", "job_type", "status", "outcome", "form", "table", "le")
-ORDER = ("queue", "job_type", "status", "outcome", "form", "le", "state")
+ORDER = ("queue", "job_type", "status", "outcome", "form", "table", "le", "state")
 
 
 def samples(**figures: Any) -> dict[tuple[str, ...], float]:
