@@ -1099,7 +1099,8 @@ def test_a_walk_over_the_unfinished_rows_leaves_out_all_others(
     for plan in plans:
         assert f"{day(0)}_queue_id_idx" in plan or f"{day(0)}_id_idx" in plan  # both leave out what is finished
         assert f"Seq Scan on {day(0)}" not in plan
-        assert "Rows Removed" not in plan
+        # Of so few, Postgres may read those of other queues too; of the 30,000 finished ones none.
+        assert all(int(rows) < 2_100 for rows in re.findall(r"Rows Removed by Filter: (\d+)", plan))
 
 
 # The command
