@@ -16,10 +16,12 @@ from chalicelib.members import key_hash, member, raw_id_of
 from chalicelib.queue_settings import QueueChange, Rate
 from chalicelib.queues import Look, Queues
 from chalicelib.redis_link import WAKE_CHANNEL, Batch
+from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
+from chalicelib.store.jobs import JobStore
 from chalicelib.throttle import throttle_of
 from chalicelib.turns import turns_of
-from tests.integration.conftest import World, a_flow
+from tests.integration.conftest import World, a_flow, claim
 
 LINES, SLOTS, TURNS, PARKED = turns_of("default")
 DELAYED, LEASED = "{q:default}:delayed", "{q:default}:leased"
@@ -322,6 +324,23 @@ def test_jobs_whose_line_or_turn_is_lost_are_missing(
     queues.sync(missing, batch)
     batch.send()
     assert queues.missing([*waiting, *later]) == []
+
+
+def test_leased_jobs_whose_slots_are_lost_are_missing(
+    world: World, line: Line, queues: Queues, store: JobStore, attempts: AttemptStore
+) -> None:
+    running, plain = (line.add(key)[0] for key in "a-")
+    line.take()
+    claim(attempts, running.id, plain.id)
+    world.cache.delete(SLOTS)
+
+    missing = queues.missing(store.find([running.id, plain.id]))
+
+    assert [job.id for job in missing] == [running.id]
+    batch = Batch(world.cache)
+    queues.sync(missing, batch)
+    batch.send()
+    assert world.cache.zrange(SLOTS, 0, -1) == [member(running)]
 
 
 def test_jobs_in_a_line_whose_key_is_parked_are_not_missing(line: Line, flow: Flow, queues: Queues) -> None:
