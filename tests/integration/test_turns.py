@@ -129,14 +129,16 @@ def test_one_job_with_a_key_among_many_without_waits_for_none_of_them(line: Line
     assert line.take(100) == "-" * 29
 
 
-def test_whoever_submits_job_after_job_gets_no_more_turns_than_others(line: Line) -> None:
+@pytest.mark.parametrize("whose", ["a", "-"])
+@pytest.mark.parametrize("pause", [1, 2])
+def test_whoever_submits_job_after_job_gets_no_more_turns_than_others(line: Line, whose: str, pause: int) -> None:
     line.add("b" * 20, "c" * 20)
     taken = ""
     for _ in range(12):
-        line.add("a")
-        taken += line.take(1)
+        line.add(whose)
+        taken += line.take_one_by_one(pause)
 
-    assert abs(taken.count("a") - 4) <= 1
+    assert abs(taken.count(whose) - len(taken) / 3) <= 1
 
 
 def test_an_urgent_job_goes_before_all_turns_and_the_key_pays_for_it(line: Line) -> None:
