@@ -173,8 +173,9 @@ def test_a_key_gets_no_more_slots_than_its_limit_and_a_free_one_at_once(line: Li
     assert line.take() == "a"
 
 
-def test_the_slot_that_is_free_again_rings_the_bell(world: World, line: Line, flow: Flow) -> None:
-    flow.change("default", QueueChange(max_running_per_key=1))
+@pytest.mark.parametrize("change", [QueueChange(max_running_per_key=1), QueueChange(max_running=1)])
+def test_the_slot_that_is_free_again_rings_the_bell(world: World, line: Line, flow: Flow, change: QueueChange) -> None:
+    flow.change("default", change)
     first, _ = line.add("aa")
     assert line.take() + line.take() == "a"
 
@@ -234,6 +235,20 @@ def test_each_key_has_a_pace_of_its_own(world: World, line: Line, flow: Flow) ->
     world.cache.zunionstore(PARKED, {PARKED: 0})
 
     assert line.take() == "a"
+
+
+def test_paces_of_keys_that_have_not_come_for_long_are_forgotten(world: World, line: Line, flow: Flow) -> None:
+    flow.change("default", QueueChange(rate_limit_per_key=Rate(jobs=6, per_seconds=60, burst=2)))
+    line.add("abcdefgh")
+    line.take()
+    assert world.cache.zcard(PACE) == 8
+    for letter in "abcdefg":
+        world.cache.zincrby(PACE, -10_000, key_hash(letter))
+
+    line.add("i")
+    line.take()
+
+    assert set(world.cache.zrange(PACE, 0, -1)) == {key_hash("h"), key_hash("i")}
 
 
 def test_a_looser_limit_is_obeyed_at_once(line: Line, flow: Flow) -> None:
