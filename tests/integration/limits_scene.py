@@ -119,7 +119,7 @@ class LimitsScene(RuleBasedStateMachine):
         self.unaware: set[UUID] = set()  # running jobs whose leases Redis does not know
         self.passed = 0.0  # seconds by which Redis was aged
         self.clock_ahead = ""  # redis's or postgres's, by less than a lease
-        self.troubled_at = -LOOKED_AT_AGAIN
+        self.troubled_at = -LOOKED_AT_AGAIN  # leases or slots were lost: keys may wait for what nobody holds any more
         self.outer_error = sys.exception()
 
     def hire(self) -> Hands:
@@ -220,9 +220,6 @@ class LimitsScene(RuleBasedStateMachine):
         """Whether nothing is on its way: what may start has to."""
         settled_down = self.passed - self.troubled_at >= LOOKED_AT_AGAIN
         return settled_down and not self.has_strays and not self.is_lost and not shelf.is_mute
-
-    def note_trouble(self) -> None:
-        self.has_strays, self.troubled_at = True, self.passed
 
     # Looks
 

@@ -36,13 +36,14 @@ T = TypeVar("T")
 
 EXAMPLES = int(os.environ.get("LIMITS_EXAMPLES", "30"))
 STEPS = 60
-MOST_UNFINISHED = 12
+MOST_UNFINISHED = 16
 BOOM = AttemptError(type="ValueError", message="boom")
 PARTIES = PLAIN, *KEYS
+LOSSES = "all", "ready", "delayed", "leased", "lines", "slots", "turns", "parked", "copy", "mark", "pace", "names"
 SKEW = 19.0  # seconds between both clocks, less than a lease
 
 # All sums of these stay seconds away from a lease, a delay, and a rate's interval, so that real milliseconds change nothing.
-periods = st.sampled_from([8.0, 71.0, 4_000.0])
+periods = st.sampled_from([8.0, 71.0, 71.0, 4_000.0])
 submissions = st.builds(
     Submission,
     job_type=st.just("echo"),
@@ -61,18 +62,18 @@ outcomes = st.one_of(
     st.builds(Postponed, delays),
     st.just(Released()),
 )
-rates = st.sampled_from([None, Rate(jobs=6, per_seconds=60, burst=3), Rate(jobs=1, per_seconds=60)])
-slots = st.sampled_from([None, 0, 1, 2, 3])
+rates = st.sampled_from([None, None, Rate(jobs=6, per_seconds=60, burst=3), Rate(jobs=1, per_seconds=60)])
+slots = st.sampled_from([None, None, 0, 1, 2, 3])
 changes = st.one_of(
     st.builds(QueueChange, max_running=slots),
     st.builds(QueueChange, max_running_per_key=slots),
     st.builds(QueueChange, rate_limit=rates),
     st.builds(QueueChange, rate_limit_per_key=rates),
-    st.builds(QueueChange, paused=st.booleans()),
+    st.builds(QueueChange, paused=st.sampled_from([False, False, True])),
     st.builds(QueueChange, max_running=slots, max_running_per_key=slots, rate_limit=rates, rate_limit_per_key=rates),
 )
-mostly = st.sampled_from([True, True, True, False])
-looks = st.dictionaries(st.sampled_from(QUEUES), st.sampled_from([1, 2, 3, 20]), min_size=1)
+mostly = st.sampled_from([True] * 7 + [False])
+looks = st.dictionaries(st.sampled_from(QUEUES), st.sampled_from([1, 2, 3, 4, 20]), min_size=1)
 
 
 def one_of_the(choices: Callable[[LimitsScene], Sequence[T]]) -> st.SearchStrategy[T]:
@@ -93,13 +94,12 @@ class AnyLimits(LimitsScene):
             self.change(name, change)
 
     @precondition(lambda self: len(self.unfinished()) < MOST_UNFINISHED)
-    @rule(submissions=st.lists(submissions, min_size=1, max_size=6), reaches_redis=mostly)
+    @rule(submissions=st.lists(submissions, min_size=1, max_size=8), reaches_redis=mostly)
     def submit(self, submissions: list[Submission], reaches_redis: bool) -> None:
         self.link.is_severed = not reaches_redis
         self.submit_all(submissions)
         self.link.is_severed = False
-        if not reaches_redis:
-            self.note_trouble()
+        self.has_strays = self.has_strays or not reaches_redis
 
     def submit_all(self, submissions: Sequence[Submission]) -> None:
         for job, asked in zip(self.scheduler.submit(submissions), submissions, strict=True):
@@ -118,9 +118,22 @@ class AnyLimits(LimitsScene):
         self.look(worker, shares, hears=True, follows_up=True)
 
     @precondition(lambda self: self.unfinished())
+    @rule(worker=any_worker, size=st.integers(1, 5))
+    def fetch_of_all(self, worker: Hands, size: int) -> None:
+        self.look(worker, dict.fromkeys(QUEUES, size), hears=True, follows_up=True)
+
+    @precondition(lambda self: self.unfinished())
     @rule(worker=any_worker, shares=looks, hears=st.booleans(), follows_up=st.booleans())
     def fetch_with_troubles(self, worker: Hands, shares: dict[str, int], hears: bool, follows_up: bool) -> None:
         self.look(worker, shares, hears=hears, follows_up=follows_up)
+
+    @precondition(lambda self: self.unfinished())
+    @rule(worker=any_worker, shares=looks)
+    def work(self, worker: Hands, shares: dict[str, int]) -> None:
+        """Fetch, and end everything that is held."""
+        self.look(worker, shares, hears=True, follows_up=True)
+        for claim in [claim for claim in self.held() if claim.worker is worker]:
+            self.settle_one(claim, Completed(b"1"), reaches_redis=True)
 
     def look(self, worker: Hands, shares: Mapping[str, int], *, hears: bool, follows_up: bool) -> None:
         self.give_back_doubtful(worker)
@@ -202,15 +215,10 @@ class AnyLimits(LimitsScene):
 
     # What becomes of attempts
 
-    @precondition(lambda self: self.held())
-    @rule(claim=one_of_the(lambda self: self.held()), outcome=outcomes, reaches_redis=mostly)
+    @precondition(lambda self: self.claims)
+    @rule(claim=one_of_the(lambda self: self.held() or self.claims), outcome=outcomes, reaches_redis=mostly)
     def settle(self, claim: Claim, outcome: Outcome, reaches_redis: bool) -> None:
         self.settle_one(claim, outcome, reaches_redis=reaches_redis)
-
-    @precondition(lambda self: self.claims)
-    @rule(claim=one_of_the(lambda self: self.claims), outcome=outcomes)
-    def settle_late_or_twice(self, claim: Claim, outcome: Outcome) -> None:
-        self.settle_one(claim, outcome, reaches_redis=True)
 
     def settle_one(self, claim: Claim, outcome: Outcome, *, reaches_redis: bool) -> None:
         if isinstance(outcome, Retry) and not claim.job.has_attempts_left:
@@ -221,8 +229,22 @@ class AnyLimits(LimitsScene):
         self.link.is_severed = False
         self.model[claim.job.id].settle(claim.job.attempt, outcome)
 
-    @precondition(lambda self: self.held())
-    @rule(worker=any_worker)
+    @precondition(lambda self: self.claims)
+    @rule(
+        claim=one_of_the(lambda self: self.held() or self.claims),
+        what=st.sampled_from(["renew", "hold", "late", "die"]),
+    )
+    def go_on(self, claim: Claim, what: str) -> None:
+        match what:
+            case "renew":
+                self.renew(claim.worker)
+            case "hold":
+                self.hold_once_more(claim)
+            case "late":
+                self.settle_one(self.claims[0], Postponed(timedelta(0)), reaches_redis=True)
+            case _ if claim.worker in self.workers:
+                self.workers[self.workers.index(claim.worker)] = self.hire()
+
     def renew(self, worker: Hands) -> None:
         """A worker that was away for longer than its leases gets back what nobody has taken meanwhile, limits or not: it runs."""
         held = worker.hand.held()
@@ -230,10 +252,9 @@ class AnyLimits(LimitsScene):
             attempt.held_since = float("-inf")
         worker.keep()
         for attempt in held:
-            self.model[attempt.job_id].renew(attempt.attempt)
+            if attempt.job_id in self.model:
+                self.model[attempt.job_id].renew(attempt.attempt)
 
-    @precondition(lambda self: self.held())
-    @rule(claim=one_of_the(lambda self: self.held()))
     def hold_once_more(self, claim: Claim) -> None:
         """As a renewal does that Redis hears late."""
         row = self.rows[claim.job.id]
@@ -241,11 +262,6 @@ class AnyLimits(LimitsScene):
             batch = Batch(self.world.cache)
             self.world.queues.hold([claim.job], row.lease_expires_at, batch)
             batch.send()
-
-    @precondition(lambda self: self.claims)
-    @rule(worker=any_worker)
-    def die(self, worker: Hands) -> None:
-        self.workers[self.workers.index(worker)] = self.hire()
 
     # What people do
 
@@ -259,8 +275,7 @@ class AnyLimits(LimitsScene):
         except IllegalMove:
             assert not getattr(self.model[job_id], move)()
         self.link.is_severed = False
-        if not reaches_redis:
-            self.note_trouble()
+        self.has_strays = self.has_strays or not reaches_redis
 
     @rule(name=st.sampled_from(QUEUES), change=changes)
     def change(self, name: str, change: QueueChange) -> None:
@@ -275,12 +290,14 @@ class AnyLimits(LimitsScene):
 
     # Time
 
-    @rule(seconds=periods)
-    def let_time_pass(self, seconds: float) -> None:
+    @rule(seconds=periods, maintains=mostly)
+    def let_time_pass(self, seconds: float, maintains: bool) -> None:
         self.age_redis(seconds)
         self.age_rows(seconds)
         if self.clock_ahead:
             self.notice_unaware()
+        if maintains and self.has_strays:
+            self.maintain()
 
     @rule(whose=st.sampled_from(["redis", "postgres"]))
     def let_one_clock_run_ahead(self, whose: str) -> None:
@@ -296,42 +313,31 @@ class AnyLimits(LimitsScene):
 
     # Losses
 
-    @rule(maintains=st.booleans())
-    def flush(self, maintains: bool) -> None:
-        self.world.cache.flushall()
-        self.lose_paces(*QUEUES)
-        self.is_lost, self.has_phantoms = True, False
-        self.note_trouble()
+    @rule(name=st.sampled_from(QUEUES), which=st.sampled_from(LOSSES), maintains=mostly)
+    def lose(self, name: str, which: str, maintains: bool) -> None:
+        if which == "all":
+            self.flush()
+        else:
+            self.world.cache.delete(key_named(name, which))
+        if which == "pace":
+            self.lose_paces(name)
+        if which in ("leased", "slots"):
+            self.troubled_at = self.passed
+        self.has_phantoms = which == "leased" or (self.has_phantoms and which != "all")
+        self.has_strays = True
         self.notice_unaware()
         if maintains:
             self.maintain()
 
-    @rule(
-        name=st.sampled_from(QUEUES),
-        which=st.sampled_from(
-            ["ready", "delayed", "leased", "lines", "slots", "turns", "parked", "copy", "mark", "pace", "names"]
-        ),
-        maintains=st.booleans(),
-    )
-    def lose_a_key(self, name: str, which: str, maintains: bool) -> None:
-        self.world.cache.delete(key_named(name, which))
-        if which == "pace":
-            self.lose_paces(name)
-        self.has_phantoms = self.has_phantoms or which == "leased"
-        self.note_trouble()
-        self.notice_unaware()
-        if maintains:
-            self.maintain()
+    def flush(self) -> None:
+        self.world.cache.flushall()
+        self.lose_paces(*QUEUES)
+        self.is_lost = True
 
     def lose_paces(self, *names: str) -> None:
         for name in names:
             for pace in self.queues[name].all_paces():
                 pace.forget()
-
-    @precondition(lambda self: self.has_strays)
-    @rule()
-    def mend(self) -> None:
-        self.maintain()
 
     # Turns
 

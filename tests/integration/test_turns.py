@@ -151,6 +151,23 @@ def test_an_urgent_job_goes_before_all_turns_and_the_key_pays_for_it(line: Line)
     assert sorted(line.take_one_by_one(2)) == ["a", "b"]
 
 
+def test_nobody_gets_a_turn_while_there_is_anything_more_urgent(line: Line) -> None:
+    line.add("bbb---")
+    line.add("aaa", priority=1)
+
+    assert line.take(2) == "aa"
+    assert line.take(2)[0] == "a"
+
+
+def test_a_key_that_comes_late_has_saved_no_turns(line: Line) -> None:
+    line.add("a" * 20, "b" * 20)
+    line.take_one_by_one(10)
+
+    line.add("c" * 10)
+
+    assert Counter(line.take_one_by_one(6)) == {"a": 2, "b": 2, "c": 2}
+
+
 def test_among_a_keys_jobs_the_urgent_come_first_and_then_the_old(world: World, line: Line) -> None:
     first, second = line.add("aa")
     (urgent,) = line.add("a", priority=1)
