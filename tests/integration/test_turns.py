@@ -254,6 +254,28 @@ def test_each_key_has_a_pace_of_its_own(world: World, line: Line, flow: Flow) ->
     assert line.take() == "a"
 
 
+def test_a_faster_pace_of_keys_does_not_wait_for_what_the_slower_one_asked(
+    world: World, line: Line, flow: Flow
+) -> None:
+    flow.change("default", QueueChange(rate_limit_per_key=Rate(jobs=1, per_seconds=86_400)))
+    first, _ = line.add("aa")
+    assert line.take() == "a"
+    line.end([first])
+
+    flow.change("default", QueueChange(rate_limit_per_key=Rate(jobs=1, per_seconds=60)))
+
+    assert look(world).wait == timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("slots", "burst"), [(1, 2), (2, 1)])
+def test_slots_and_pace_of_a_key_hold_together(line: Line, flow: Flow, slots: int, burst: int) -> None:
+    rate = Rate(jobs=1, per_seconds=60, burst=burst)
+    flow.change("default", QueueChange(max_running_per_key=slots, rate_limit_per_key=rate))
+    line.add("aaa")
+
+    assert line.take() + line.take() == "a"
+
+
 def test_paces_of_keys_that_have_not_come_for_long_are_forgotten(world: World, line: Line, flow: Flow) -> None:
     flow.change("default", QueueChange(rate_limit_per_key=Rate(jobs=6, per_seconds=60, burst=2)))
     line.add("abcdefgh")
