@@ -94,20 +94,20 @@ class Queues:
         return [job for queue, some in by_queue.items() for job in self._missing_in(queue, some)]
 
     def _missing_in(self, queue: str, jobs: Sequence[Job]) -> list[Job]:
-        """A job in a line is missing too where its key has no turn and is not parked either: nobody would call it."""
+        """A job in a line is missing too where its key has no turn and is not parked either: nobody would call it. So is one
+        with a key that has a lease and no slot: nobody would count it."""
         members: list[Any] = [member(job) for job in jobs]
         keys: list[Any] = [entry[:KEY_BYTES] for entry in members]
-        _, _, turns, parked = turns_of(queue)
+        _, slots, turns, parked = turns_of(queue)
         batch = Batch(self._redis)
         batch.commands.sadd(_NAMES, queue)
-        for key in sets_of(queue):
+        for key in (*sets_of(queue), slots):
             batch.commands.zmscore(key, members)
         for key in (turns, parked):
             batch.commands.zmscore(key, keys)
-        _, ready, delayed, leased, lines, *called = batch.send()
-        lined = [in_line is not None and any(turn) for in_line, turn in zip(lines, _known(called), strict=True)]
-        places = zip(jobs, lined, _known([ready, delayed, leased]), strict=True)
-        return [job for job, is_lined, found in places if not is_lined and not any(found)]
+        _, *scores = batch.send()
+        places = zip(jobs, members, _known(scores), strict=True)
+        return [job for job, entry, found in places if not _is_placed(entry, found)]
 
     def names(self) -> list[str]:
         """Every queue that ever had a job, but those that ``forget_idle`` forgot."""
@@ -222,6 +222,12 @@ class _Calls:
 def _known(scores: Sequence[Sequence[float | None]]) -> list[list[bool]]:
     """scores: of each set, for each member. Returns the reverse: for each member whether each set has it."""
     return [[score is not None for score in found] for found in zip(*scores, strict=True)]
+
+
+def _is_placed(entry: bytes, found: Sequence[bool]) -> bool:
+    """found: whether the job is in each of its queue's sets and has a slot, and its key a turn, or is parked."""
+    ready, delayed, leased, line, slot, turn, parked = found
+    return ready or delayed or (leased and (slot or not is_keyed(entry))) or (line and (turn or parked))
 
 
 def _look(wait: int, weight: bytes, *members: bytes) -> Look:

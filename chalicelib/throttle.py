@@ -5,7 +5,7 @@ its copy: where the copy alone is lost, nothing is taken until it is back. After
 queue until copies, leases and jobs are back (``Queues.take``).
 
 A pace is one number: when the next start would be due, had all starts kept their distance. It may lie ahead of the clock by as
-much as the burst allows. Whose number has passed is as good as unknown, so there is nothing to clean up by count.
+much as the burst allows. Whose number has passed is as good as unknown, and goes when others start.
 Source: the virtual scheduling form of the generic cell rate algorithm, ITU-T I.371.
 """
 
@@ -91,7 +91,7 @@ redis.call('ZUNIONSTORE', KEYS[3], 1, KEYS[3], 'WEIGHTS', 0)
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 """
 
-# The parts of ``take`` that obey. They know LEASED, a set of live leases: a slot is one of them, never a counter.
+# The parts of ``take`` that obey. They know ``remove``, and LEASED, a set of live leases: a slot is one of them, never a counter.
 # COPY     HASH  see FIELDS; intervals are ms from one start to the next
 # MARK     exists where COPY ought to
 # PACE     ZSET  whose pace -> when the next start is due, ms; '' is the queue's own
@@ -114,9 +114,10 @@ local function pace(name, every, at_once)
   return math.floor((slack + 0.001) / every) + 1, 0, due
 end
 
--- starts: when the next one is due, and whose, in turns.
+-- starts: when the next one is due, and whose, in turns. Makes room for them: what has passed says nothing any more.
 local function charge(starts)
   if #starts == 0 then return end
+  remove(redis.call('ZRANGEBYSCORE', PACE, '-inf', now, 'LIMIT', 0, 1000), PACE)
   redis.call('ZADD', PACE, unpack(starts))
   local last = redis.call('ZRANGE', PACE, -1, -1, 'WITHSCORES')[2]
   redis.call('PEXPIRE', PACE, math.ceil(last - now) + 1000)

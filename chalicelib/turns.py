@@ -92,12 +92,11 @@ local function first_of(key, rank, count)
   return redis.call('ZRANGEBYLEX', LINES, '[' .. from, '(' .. key .. string.char(rank + 1), 'LIMIT', 0, count)
 end
 
--- Jobs without a key have the turn that their best job ranks.
+-- Jobs without a key have the turn that their best job ranks; where there are none left, it stays until it comes.
 local function call_up_plain()
   local head = redis.call('ZRANGE', READY, 0, 0, 'WITHSCORES')[2]
   local turn = redis.call('ZSCORE', TURNS, '')
-  if not head then redis.call('ZREM', TURNS, '')
-  elseif not turn or math.floor(turn / STEP) ~= math.floor(head / STEP) then enter('', math.floor(head / STEP)) end
+  if head and (not turn or math.floor(turn / STEP) ~= math.floor(head / STEP)) then enter('', math.floor(head / STEP)) end
 end
 
 -- Up to ``most`` of a key's jobs, all of the same rank. Notes its next turn, and its next start.

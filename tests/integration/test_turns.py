@@ -16,10 +16,12 @@ from chalicelib.members import key_hash, member, raw_id_of
 from chalicelib.queue_settings import QueueChange, Rate
 from chalicelib.queues import Look, Queues
 from chalicelib.redis_link import WAKE_CHANNEL, Batch
+from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
+from chalicelib.store.jobs import JobStore
 from chalicelib.throttle import throttle_of
 from chalicelib.turns import turns_of
-from tests.integration.conftest import World, a_flow
+from tests.integration.conftest import World, a_flow, claim
 
 LINES, SLOTS, TURNS, PARKED = turns_of("default")
 DELAYED, LEASED = "{q:default}:delayed", "{q:default}:leased"
@@ -127,14 +129,16 @@ def test_one_job_with_a_key_among_many_without_waits_for_none_of_them(line: Line
     assert line.take(100) == "-" * 29
 
 
-def test_whoever_submits_job_after_job_gets_no_more_turns_than_others(line: Line) -> None:
+@pytest.mark.parametrize("whose", ["a", "-"])
+@pytest.mark.parametrize("pause", [1, 2])
+def test_whoever_submits_job_after_job_gets_no_more_turns_than_others(line: Line, whose: str, pause: int) -> None:
     line.add("b" * 20, "c" * 20)
     taken = ""
     for _ in range(12):
-        line.add("a")
-        taken += line.take(1)
+        line.add(whose)
+        taken += line.take_one_by_one(pause)
 
-    assert abs(taken.count("a") - 4) <= 1
+    assert abs(taken.count(whose) - len(taken) / 3) <= 1
 
 
 def test_an_urgent_job_goes_before_all_turns_and_the_key_pays_for_it(line: Line) -> None:
@@ -145,6 +149,23 @@ def test_an_urgent_job_goes_before_all_turns_and_the_key_pays_for_it(line: Line)
 
     assert line.take_one_by_one(3) == "b-a"
     assert sorted(line.take_one_by_one(2)) == ["a", "b"]
+
+
+def test_nobody_gets_a_turn_while_there_is_anything_more_urgent(line: Line) -> None:
+    line.add("bbb---")
+    line.add("aaa", priority=1)
+
+    assert line.take(2) == "aa"
+    assert line.take(2)[0] == "a"
+
+
+def test_a_key_that_comes_late_has_saved_no_turns(line: Line) -> None:
+    line.add("a" * 20, "b" * 20)
+    line.take_one_by_one(10)
+
+    line.add("c" * 10)
+
+    assert Counter(line.take_one_by_one(6)) == {"a": 2, "b": 2, "c": 2}
 
 
 def test_among_a_keys_jobs_the_urgent_come_first_and_then_the_old(world: World, line: Line) -> None:
@@ -169,8 +190,9 @@ def test_a_key_gets_no_more_slots_than_its_limit_and_a_free_one_at_once(line: Li
     assert line.take() == "a"
 
 
-def test_the_slot_that_is_free_again_rings_the_bell(world: World, line: Line, flow: Flow) -> None:
-    flow.change("default", QueueChange(max_running_per_key=1))
+@pytest.mark.parametrize("change", [QueueChange(max_running_per_key=1), QueueChange(max_running=1)])
+def test_the_slot_that_is_free_again_rings_the_bell(world: World, line: Line, flow: Flow, change: QueueChange) -> None:
+    flow.change("default", change)
     first, _ = line.add("aa")
     assert line.take() + line.take() == "a"
 
@@ -257,6 +279,42 @@ def test_each_key_has_a_pace_of_its_own(world: World, line: Line, flow: Flow) ->
     world.cache.zunionstore(PARKED, {PARKED: 0})
 
     assert line.take() == "a"
+
+
+def test_a_faster_pace_of_keys_does_not_wait_for_what_the_slower_one_asked(
+    world: World, line: Line, flow: Flow
+) -> None:
+    flow.change("default", QueueChange(rate_limit_per_key=Rate(jobs=1, per_seconds=86_400)))
+    first, _ = line.add("aa")
+    assert line.take() == "a"
+    line.end([first])
+
+    flow.change("default", QueueChange(rate_limit_per_key=Rate(jobs=1, per_seconds=60)))
+
+    assert look(world).wait == timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("slots", "burst"), [(1, 2), (2, 1)])
+def test_slots_and_pace_of_a_key_hold_together(line: Line, flow: Flow, slots: int, burst: int) -> None:
+    rate = Rate(jobs=1, per_seconds=60, burst=burst)
+    flow.change("default", QueueChange(max_running_per_key=slots, rate_limit_per_key=rate))
+    line.add("aaa")
+
+    assert line.take() + line.take() == "a"
+
+
+def test_paces_of_keys_that_have_not_come_for_long_are_forgotten(world: World, line: Line, flow: Flow) -> None:
+    flow.change("default", QueueChange(rate_limit_per_key=Rate(jobs=6, per_seconds=60, burst=2)))
+    line.add("abcdefgh")
+    line.take()
+    assert world.cache.zcard(PACE) == 8
+    for letter in "abcdefg":
+        world.cache.zincrby(PACE, -10_000, key_hash(letter))
+
+    line.add("i")
+    line.take()
+
+    assert set(world.cache.zrange(PACE, 0, -1)) == {key_hash("h"), key_hash("i")}
 
 
 def test_a_looser_limit_is_obeyed_at_once(line: Line, flow: Flow) -> None:
@@ -349,6 +407,23 @@ def test_jobs_whose_line_or_turn_is_lost_are_missing(
     queues.sync(missing, batch)
     batch.send()
     assert queues.missing([*waiting, *later]) == []
+
+
+def test_leased_jobs_whose_slots_are_lost_are_missing(
+    world: World, line: Line, queues: Queues, store: JobStore, attempts: AttemptStore
+) -> None:
+    running, plain = (line.add(key)[0] for key in "a-")
+    line.take()
+    claim(attempts, running.id, plain.id)
+    world.cache.delete(SLOTS)
+
+    missing = queues.missing(store.find([running.id, plain.id]))
+
+    assert [job.id for job in missing] == [running.id]
+    batch = Batch(world.cache)
+    queues.sync(missing, batch)
+    batch.send()
+    assert world.cache.zrange(SLOTS, 0, -1) == [member(running)]
 
 
 def test_jobs_in_a_line_whose_key_is_parked_are_not_missing(line: Line, flow: Flow, queues: Queues) -> None:
