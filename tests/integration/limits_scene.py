@@ -22,6 +22,7 @@ from chalicelib.queue_settings import QueueChange
 from chalicelib.redis_link import WAKE_CHANNEL
 from chalicelib.scheduler import Scheduler
 from chalicelib.store.database import Database
+from chalicelib.store.unique import UniqueStore
 from chalicelib.throttle import throttle_of
 from chalicelib.turns import turns_of
 from chalicelib.worker import Budget
@@ -104,6 +105,7 @@ class LimitsScene(RuleBasedStateMachine):
         self.scheduler = Scheduler(
             registry=self.world.registry,
             store=self.world.store,
+            unique=UniqueStore(self.database),
             queues=self.world.queues,
             announcer=Announcer(redis_link=self.link, stream=self.world.stream, store=self.world.store),
             workers=self.world.workers,
