@@ -4,6 +4,7 @@ Rules, pure:
     errors         every failure raised on purpose, drawn as a tree
     settings       the environment, read and checked once
     backoff        retry delays
+    patterns       which texts are taken, and how others are refused in words
     cron           which moments a cron expression names
     schedules      a schedule, and for which times it runs
     queue_settings what operators set of a queue

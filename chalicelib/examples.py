@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.forms import Batch, Cancellation, KeyForm, Revival
+from chalicelib.forms import Batch, Cancellation, KeyForm, Purge, Revival, Transfer
+from chalicelib.queue_settings import QueueChange
 from chalicelib.submissions import Submission
 
 BODIES: Mapping[Any, Mapping[str, object]] = {
@@ -25,6 +26,16 @@ BODIES: Mapping[Any, Mapping[str, object]] = {
     Batch: {"two jobs": {"jobs": [{"job_type": "echo", "payload": 1}, {"job_type": "echo", "payload": 2}]}},
     Cancellation: {"count first": {"queue": "hooks", "dry_run": True}, "then do it": {"queue": "hooks"}},
     Revival: {"what failed today": {"job_type": "http_request", "created_after": "2026-11-25T00:00:00Z"}},
+    Transfer: {
+        "a whole queue": {"queue": "mail", "to": "bulk-mail"},
+        "some jobs": {"ids": ["01a20a21-9f5b-76e0-8fda-cd7a8388a0b2"], "to": "urgent"},
+    },
+    Purge: {"count first": {"confirm": "mail", "dry_run": True}, "then do it": {"confirm": "mail"}},
+    QueueChange: {
+        "pause": {"paused": True},
+        "be gentle": {"max_running": 5, "rate_limit": {"jobs": 100, "per_seconds": 60}},
+        "what its jobs get": {"default_priority": 10, "default_max_attempts": 5, "default_timeout_seconds": 600},
+    },
     KeyForm: {"for a service": {"name": "billing", "role": "operator", "rate_limit": 600}},
 }
 

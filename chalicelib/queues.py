@@ -77,6 +77,15 @@ class Queues:
             placed.add(job, NOWHERE, None)
         self._put(placed, batch)
 
+    def leave(self, left: Iterable[tuple[str, Ranked]], batch: Batch) -> None:
+        """Jobs that are not in these queues any more, but in others, where ``sync`` puts them."""
+        by_queue: dict[str, list[bytes]] = {}
+        for queue, job in left:
+            by_queue.setdefault(queue, []).append(member(job))
+        for queue, members in by_queue.items():
+            for key in sets_of(queue):
+                batch.commands.zrem(key, *members)
+
     def forget(self, queue: str, ids: Iterable[UUID], batch: Batch) -> None:
         """For ids whose rows are gone, and with them their rank: every rank is tried."""
         strays = [bytes([rank]) + job_id.bytes for job_id in ids for rank in range(RANKS)]

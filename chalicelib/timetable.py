@@ -15,6 +15,7 @@ from chalicelib.callers import Deed
 from chalicelib.cron import Cron
 from chalicelib.errors import InvalidInput
 from chalicelib.jobs import Job
+from chalicelib.patterns import NAME, in_words
 from chalicelib.scheduler import Scheduler
 from chalicelib.schedules import DueSchedule, Misfire, NewSchedule, Overlap, Schedule, ScheduledJob
 from chalicelib.store.schedules import ScheduleStore
@@ -27,7 +28,7 @@ MOST_TAGS = 49  # each job gets one more, which names its schedule
 NEVER_IDLE = timedelta(milliseconds=50)  # the shortest wait for the next turn
 
 # Shorter than other names, so that the tag on its jobs is not longer than a tag may be.
-ScheduleName = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
+ScheduleName = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=NAME)]
 
 
 CronText = Annotated[
@@ -173,16 +174,17 @@ class Timetable:
         )
 
     def _checked_job(self, submission: Submission) -> ScheduledJob:
+        """What it leaves open is settled now, by its queue or its job type: a later change of these does not reach it."""
         with _faults_under("$.job"):
             _check_times(submission)
-            job = self._scheduler.prepared(submission)
+            job, terms = self._scheduler.prepared(submission)
         return ScheduledJob(
             job_type=job.job_type,
             payload=job.payload,
             queue=job.queue,
-            priority=job.priority,
-            max_attempts=job.max_attempts,
-            timeout_seconds=job.timeout_seconds,
+            priority=terms.priority,
+            max_attempts=terms.max_attempts,
+            timeout_seconds=terms.timeout_seconds,
             tags=job.tags,
             backoff=job.backoff,
         )
@@ -206,7 +208,7 @@ def _checked_name(name: str) -> str:
     try:
         return msgspec.convert(name, ScheduleName)
     except msgspec.ValidationError as fault:
-        raise InvalidInput(str(fault), "name") from None
+        raise InvalidInput(in_words(str(fault)), "name") from None
 
 
 @contextmanager
