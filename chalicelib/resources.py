@@ -98,6 +98,7 @@ def statistics() -> Statistics:
         queues=Queues(_redis()),
         workers=workers(),
         connections=connections(),
+        settings=QueueStore(_database("api")),
     )
 
 

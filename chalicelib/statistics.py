@@ -15,6 +15,7 @@ from chalicelib import metrics
 from chalicelib.connections import Connections
 from chalicelib.errors import QueueUnavailable
 from chalicelib.figures import (
+    MOST_SERIES,
     UNFINISHED,
     Depth,
     MinuteStats,
@@ -27,6 +28,7 @@ from chalicelib.figures import (
 from chalicelib.queues import Queues
 from chalicelib.snapshots import Snapshot, Snapshots
 from chalicelib.store.counts import CountStore
+from chalicelib.store.queues import QueueStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.workers import FORMS, SIGN_OF_LIFE, WorkerReport, Workers
 
@@ -48,6 +50,7 @@ class Statistics:
         queues: Queues,
         workers: Workers,
         connections: Connections,
+        settings: QueueStore,
     ) -> None:
         self._stats = stats
         self._counts = counts
@@ -55,6 +58,7 @@ class Statistics:
         self._queues = queues
         self._workers = workers
         self._connections = connections
+        self._settings = settings
 
     def stats(self, minutes: int = 60, queue: str | None = None, job_type: str | None = None) -> Stats:
         """Counts are of all jobs, whatever the series is asked for. COMPLETED: ever; the others: now."""
@@ -97,6 +101,7 @@ class Statistics:
                 totals=largest_totals(self._totals()),
                 workers=forms,
                 connections=connections,
+                settings=self._settings.all()[:MOST_SERIES],
             )
         )
 

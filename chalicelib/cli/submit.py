@@ -50,6 +50,7 @@ def submit(
     timeout: options.Timeout = None,
     tag: options.Tags = None,
     backoff: options.Backoff = None,
+    concurrency_key: options.ConcurrencyKey = None,
     repeat: Repeat = None,
     batch: Batch = None,
     wait: Wait = False,
@@ -60,7 +61,14 @@ def submit(
 
     The job's id alone goes to standard output. Exit status with --wait: 0 COMPLETED; 1 FAILED; 3 CANCELLED.
     """
-    how = {"queue": queue, "priority": priority, "max_attempts": max_attempts, "tags": tag, "backoff": backoff}
+    how = {
+        "queue": queue,
+        "priority": priority,
+        "max_attempts": max_attempts,
+        "tags": tag,
+        "backoff": backoff,
+        "concurrency_key": concurrency_key,
+    }
     when = {"delay": delay, "at": at, "timeout": timeout}
     if batch is not None:
         _refuse_company(job_type, payload, file, repeat, *how.values(), *when.values(), wait or None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -24,7 +25,8 @@ PAGE = 1_000
 FIRST: tuple[str, UUID] = ("", UUID(int=0))  # before every queue and id
 
 _SEEN: LiteralString = """job.id, job.queue, job.priority, job.status, job.version, job.run_at, job.created_at,
-    job.lease_expires_at, job.cancel_requested_at, job.worker_id, now()"""
+    job.lease_expires_at, job.cancel_requested_at, job.worker_id,
+    job.concurrency_key IS NOT NULL, now()"""
 
 
 class SeenJob(msgspec.Struct, frozen=True):
@@ -40,6 +42,7 @@ class SeenJob(msgspec.Struct, frozen=True):
     lease_expires_at: datetime | None
     cancel_requested_at: datetime | None
     worker_id: str | None
+    has_key: bool
     read_at: datetime
 
     @property
@@ -75,6 +78,15 @@ class SeenJob(msgspec.Struct, frozen=True):
     @property
     def is_held(self) -> bool:
         return self.lease_over_since is not None and self.lease_over_since < timedelta(0)
+
+
+class Hold(StrEnum):
+    """Why due jobs of a queue may wait."""
+
+    PAUSED = "paused"
+    SHUT = "shut"  # a limit of 0: none will ever run
+    SHUT_TO_KEYS = "shut to keys"  # the same for jobs that have a key
+    LIMITED = "limited"
 
 
 class Sessions(msgspec.Struct, frozen=True):
@@ -133,15 +145,19 @@ class StoreInspection:
         )
         return {job.id: job for job in _seen(rows)}
 
-    def held_back(self) -> dict[str, bool]:
-        """Queues whose due jobs may wait although somebody works: whether they are paused, or have a limit."""
+    def held_back(self) -> dict[str, Hold]:
+        """Queues whose due jobs may wait although somebody works."""
         rows = self._ask(
             """
-            SELECT name, paused FROM queues
+            SELECT name, CASE WHEN paused THEN 'paused'
+                              WHEN max_running = 0 THEN 'shut'
+                              WHEN max_running_per_key = 0 THEN 'shut to keys'
+                              ELSE 'limited' END
+              FROM queues
              WHERE paused OR coalesce(max_running, rate_limit, max_running_per_key, key_rate_limit) IS NOT NULL
             """
         )
-        return {name: bool(paused) for name, paused in rows}
+        return {name: Hold(hold) for name, hold in rows}
 
     def unknown_migrations(self) -> list[str]:
         """Applied by another release."""

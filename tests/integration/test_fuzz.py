@@ -56,6 +56,16 @@ NAMES = [
     *("job_type", "payload", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "timeout_seconds", "tags"),
     *("backoff", "jobs", "ids", "status", "tag", "created_after", "created_before", "cursor", "dry_run", "limit"),
     *("include", "exclude", "fields", "wait", "attempt", "minutes", "name", "role", "expires_at", "rate_limit"),
+    *(
+        "to",
+        "confirm",
+        "weight",
+        "max_running_per_key",
+        "rate_limit_per_key",
+        "default_priority",
+        "default_max_attempts",
+    ),
+    *("default_timeout_seconds", "concurrency_key"),
     *("paused", "max_running", "cron", "timezone", "misfire", "overlap", "job", "count", "after", "unknown"),
 ]
 
