@@ -40,9 +40,11 @@ from chalicelib.forms import (
     ListQuery,
     LogsQuery,
     PageQuery,
+    Purge,
     Revival,
     StatsQuery,
     SubmitHeaders,
+    Transfer,
 )
 from chalicelib.handlers import registry
 from chalicelib.queue_settings import QueueChange
@@ -219,6 +221,15 @@ def revive_many(call: Call, body: Revival) -> Reply[Progress]:
     return Reply(resources.bulk().revive(body, call.deed(filter=body.noted())))
 
 
+@routes.add("POST /jobs/move", OPERATOR)
+def move_many(call: Call, body: Transfer) -> Reply[Progress]:
+    """Put jobs that wait into another queue, by filter or by ids. Where ``cursor`` is not null, call again with it.
+
+    They keep their priority and their time. What runs or is finished stays where it is.
+    """
+    return Reply(resources.bulk().move(body, call.deed(filter=body.noted())))
+
+
 @routes.add("GET /job-types", VIEWER)
 def list_job_types(call: Call) -> Reply[list[answers.JobTypeView]]:
     """List what can be submitted, with the schemas of its payloads."""
@@ -244,6 +255,16 @@ def change_queue(call: Call, name: Name, body: QueueChange) -> Reply[reports.Que
         call.caller.require(ADMIN)
     resources.flow().change(name, body, call.deed(change=msgspec.to_builtins(body)))
     return Reply(resources.queue_overview().get(name))
+
+
+@routes.add("POST /queues/{name}/purge", ADMIN)
+def purge_queue(call: Call, name: Name, body: Purge) -> Reply[Progress]:
+    """Cancel all that waits in a queue. Where ``cursor`` is not null, call again with it.
+
+    What runs goes on. Nothing is deleted: no job that was taken vanishes, so the purged ones are listed as CANCELLED, and who
+    purged the wrong queue revives them.
+    """
+    return Reply(resources.bulk().purge(name, body, call.deed()))
 
 
 @routes.add("GET /workers", VIEWER)

@@ -5,6 +5,7 @@ Rules, pure:
     settings       the environment, read and checked once
     backoff        retry delays
     uniqueness     what makes two jobs the same, and how long one keeps others out
+    patterns       which texts are taken, and how others are refused in words
     cron           which moments a cron expression names
     timing         when a schedule runs: by cron, at an interval, or once
     schedules      a schedule, and for which times it runs

@@ -1,4 +1,4 @@
-"""Cancel and revive by filter: as many as fit into one call, newest first, and where the next call goes on."""
+"""Cancel, revive and move by filter: as many as fit into one call, newest first, and where the next call goes on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 
 from chalicelib.callers import Deed
-from chalicelib.forms import Cancellation, Revival, Selection
-from chalicelib.jobs import CANCEL, REVIVE, Job, JobStatus, Move
+from chalicelib.forms import Cancellation, Purge, Revival, Selection, Transfer
+from chalicelib.jobs import CANCEL, REVIVE, Job, JobStatus
 from chalicelib.scheduler import Scheduler
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.lists import Ids, JobFilter, JobLists
@@ -28,6 +28,9 @@ class Progress(msgspec.Struct, frozen=True):
     dry_run: bool = False
 
 
+WAITS = frozenset({JobStatus.BLOCKED, JobStatus.QUEUED})
+
+Applies = Callable[[Job], bool]  # whether a job named by its id can be moved
 CarryOut = Callable[[Sequence[UUID], None, JobStatus | None], list[Job]]  # ``Scheduler.cancel_all`` or ``revive_all``
 
 
@@ -44,15 +47,34 @@ class Bulk:
 
     def cancel(self, order: Cancellation, deed: Deed) -> Progress:
         """Each batch is committed by itself. Raises StoreUnavailable: what was moved before stays moved."""
-        return self._carried_out(order, CANCEL, self._scheduler.cancel_all, deed)
+        return self._carried_out(order, _may_be_cancelled, self._scheduler.cancel_all, deed)
 
     def revive(self, order: Revival, deed: Deed) -> Progress:
         """As ``cancel``."""
-        return self._carried_out(order, REVIVE, self._scheduler.revive_all, deed)
+        return self._carried_out(order, _may_be_revived, self._scheduler.revive_all, deed)
 
-    def _carried_out(self, order: Selection, move: Move, carry_out: CarryOut, deed: Deed) -> Progress:
+    def move(self, order: Transfer, deed: Deed) -> Progress:
+        """As ``cancel``. What runs or is finished is left alone."""
+
+        def carry_out(ids: Sequence[UUID], _: None, only: JobStatus | None) -> list[Job]:
+            return self._scheduler.move_all(ids, order.to, order.queue or None, only)
+
+        return self._carried_out(order, lambda job: job.status in WAITS and job.queue != order.to, carry_out, deed)
+
+    def purge(self, queue: str, order: Purge, deed: Deed) -> Progress:
+        """As ``cancel``, for all that waits in a queue. Raises InvalidInput."""
+        order.check(queue)
+        chosen = order.chosen(queue)
         if order.dry_run:
-            count = self._count(order, move)
+            return msgspec.structs.replace(self._worked_through(chosen, len), dry_run=True)
+        self._audit.write(deed)
+        return self._worked_through(
+            chosen, lambda ids: len(self._scheduler.cancel_all(ids, waiting_in=queue)) if ids else 0
+        )
+
+    def _carried_out(self, order: Selection, applies: Applies, carry_out: CarryOut, deed: Deed) -> Progress:
+        if order.dry_run:
+            count = self._count(order, applies)
             return msgspec.structs.replace(count, dry_run=True)
         self._audit.write(deed)
         if order.ids:
@@ -60,11 +82,11 @@ class Bulk:
         chosen = order.chosen()
         return self._worked_through(chosen, lambda ids: len(carry_out(ids, None, chosen.status)) if ids else 0)
 
-    def _count(self, order: Selection, move: Move) -> Progress:
+    def _count(self, order: Selection, applies: Applies) -> Progress:
         if not order.ids:
             return self._worked_through(order.chosen(), len)
         standing = self._scheduler.standing(order.ids)
-        return Progress(sum(job.status in move.sources and not _is_asked(job, move) for job in standing), None)
+        return Progress(sum(map(applies, standing)), None)
 
     def _worked_through(self, chosen: JobFilter, work: Callable[[list[UUID]], int]) -> Progress:
         count, cursor = 0, chosen.before
@@ -86,6 +108,10 @@ class Bulk:
                 return
 
 
-def _is_asked(job: Job, move: Move) -> bool:
-    """Whether it was asked to end before, which is not done again."""
-    return move is CANCEL and job.cancel_requested_at is not None
+def _may_be_cancelled(job: Job) -> bool:
+    """One that was asked to end before is not asked again."""
+    return job.status in CANCEL.sources and job.cancel_requested_at is None
+
+
+def _may_be_revived(job: Job) -> bool:
+    return job.status in REVIVE.sources

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chalicelib.errors import InvalidInput, MalformedJson
+from chalicelib.patterns import in_words
 
 T = TypeVar("T")
 
@@ -68,4 +69,4 @@ def _ignored(number: str) -> None:
 
 def _invalid(error: msgspec.ValidationError, root: str = "$") -> InvalidInput:
     reason, _, path = str(error).partition(" - at `$")
-    return InvalidInput(reason, (root + path.rstrip("`")).lstrip("." if not root else "") or "query")
+    return InvalidInput(in_words(reason), (root + path.rstrip("`")).lstrip("." if not root else "") or "query")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.forms import Batch, Cancellation, KeyForm, Revival
+from chalicelib.forms import Batch, Cancellation, KeyForm, Purge, Revival, Transfer
+from chalicelib.queue_settings import QueueChange
 from chalicelib.retention import RetentionChange
 from chalicelib.schedule_forms import Backfill, Definition, NamedDefinition, PauseNote, Preview
 from chalicelib.submissions import Submission
@@ -55,6 +56,16 @@ BODIES: Mapping[Any, Mapping[str, object]] = {
     Backfill: {
         "count first": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "dry_run": True},
         "then do it": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z"},
+    },
+    Transfer: {
+        "a whole queue": {"queue": "mail", "to": "bulk-mail"},
+        "some jobs": {"ids": ["01a20a21-9f5b-76e0-8fda-cd7a8388a0b2"], "to": "urgent"},
+    },
+    Purge: {"count first": {"confirm": "mail", "dry_run": True}, "then do it": {"confirm": "mail"}},
+    QueueChange: {
+        "pause": {"paused": True},
+        "be gentle": {"max_running": 5, "rate_limit": {"jobs": 100, "per_seconds": 60}},
+        "what its jobs get": {"default_priority": 10, "default_max_attempts": 5, "default_timeout_seconds": 600},
     },
     KeyForm: {"for a service": {"name": "billing", "role": "operator", "rate_limit": 600}},
     RetentionChange: {"less of what worked, all that failed": {"COMPLETED": 7, "FAILED": None}},

@@ -47,7 +47,7 @@ class Fetcher:
         self._queues = queues
         self._announcer = announcer
         self._worker_id = worker_id
-        self._in_doubt: list[RawId] = []
+        self._in_doubt: Taken = {}
 
     def fetch(self, shares: Mapping[str, int], fits: timedelta) -> Fetched:
         """Jobs, now RUNNING and ours, best first. shares: at most so many of each queue.
@@ -60,9 +60,8 @@ class Fetcher:
         ids = _in_order([look.members for look in taken.looks.values()])
         if not ids:
             return Fetched([], taken.looks, is_lost=taken.is_lost)
-        self._in_doubt = ids
-        claimed = {job.raw_id: job for job in self._attempts.claim(ids, self._worker_id, LEASE, fits)}
-        self._in_doubt = []
+        self._in_doubt = {queue: look.members for queue, look in taken.looks.items()}
+        claimed, self._in_doubt = _sorted_out(self._attempts.claim(ids, self._worker_id, LEASE, fits), self._in_doubt)
         self._announcer.is_watched = taken.is_watched
         jobs = [claimed[job_id] for job_id in ids if job_id in claimed]
         return Fetched(jobs, taken.looks, bool(jobs) and taken.is_watched and self._tell(jobs))
@@ -73,6 +72,7 @@ class Fetcher:
         try:
             if fetched.jobs and not fetched.was_told:
                 self._tell(fetched.jobs)
+            self._give_back_doubtful()
             return self._correct(fetched, fits)
         except (QueueUnavailable, StoreUnavailable) as error:
             logger.warning("redis could not be put right", extra={"reason": str(error)})
@@ -85,13 +85,16 @@ class Fetcher:
         batch.send()
 
     def _give_back_doubtful(self) -> None:
-        """The answer to a claim was lost. What it claimed in our name nobody runs; without this, it would wait for its lease
-        to run out, and count as a crash."""
+        """The answer to a claim was lost, or it claimed jobs that were moved to other queues, whose pause and limits were not
+        asked. Nobody runs them; without this, they would wait for their leases to run out, and count as crashes."""
         if self._in_doubt:
-            ids = [_id(raw) for raw in self._in_doubt]
-            self._attempts.disown(ids, self._worker_id)
-            self.put_back(self._store.standing(ids))
-            self._in_doubt = []
+            ids = [_id(raw_id_of(entry)) for members in self._in_doubt.values() for entry in members]
+            given_back = self._attempts.disown(ids, self._worker_id)
+            rows = self._store.standing(ids)
+            batch = self._announcer.batch()
+            self._put_right(self._in_doubt, rows, {row.raw_id: row.queue for row in rows}, batch)
+            self._announcer.send(batch, [job.id for job in given_back])
+            self._in_doubt = {}
 
     def _tell(self, jobs: Sequence[ClaimedJob]) -> bool:
         """Returns True."""
@@ -111,20 +114,39 @@ class Fetcher:
         rows = self._store.standing(refused)
         misfits = [row for row in rows if row.finished_at is None and row.timeout > fits]
         batch = self._announcer.batch()
-        self._forget(
-            fetched.looks, {row.raw_id: row.queue for row in rows} | {raw: taken[raw] for raw in claimed}, batch
-        )
-        self._queues.sync([row for row in rows if row not in misfits], batch)
+        own = {row.raw_id: row.queue for row in rows} | {raw: taken[raw] for raw in claimed}
+        self._put_right(_members(fetched.looks), [row for row in rows if row not in misfits], own, batch)
         self._announcer.send(batch, buried)
         return misfits
 
-    def _forget(self, looks: Mapping[str, Look], queues: Mapping[RawId, str], batch: Batch) -> None:
-        """What was taken of a queue that is not its own, or whose row is gone. queues: of the others, each job's own."""
-        for queue, look in looks.items():
-            strays = [entry for entry in look.members if queues.get(raw_id_of(entry)) != queue]
+    def _put_right(self, taken: Taken, rows: Sequence[Job], own: Mapping[RawId, str], batch: Batch) -> None:
+        """First where they belong, then where they were taken: what was moved meanwhile, or is gone, is in no queue but its own.
+
+        own: the queues that the rows name.
+        """
+        self._queues.sync(rows, batch)
+        for queue, members in taken.items():
+            strays = [entry for entry in members if own.get(raw_id_of(entry)) != queue]
             if strays:
                 logger.warning("reminders of deleted or moved jobs", extra={"queue": queue, "count": len(strays)})
                 self._queues.forget(queue, strays, batch)
+
+
+Taken = Mapping[str, Sequence[bytes]]  # members, by the queue that they were taken from
+
+
+def _members(looks: Mapping[str, Look]) -> Taken:
+    return {queue: look.members for queue, look in looks.items()}
+
+
+def _sorted_out(claimed: Sequence[ClaimedJob], taken: Taken) -> tuple[dict[RawId, ClaimedJob], Taken]:
+    """Those that are in the queue they were taken from, by id; and what was taken of the others."""
+    queues = {raw_id_of(entry): queue for queue, members in taken.items() for entry in members}
+    moved = {job.raw_id for job in claimed if job.queue != queues[job.raw_id]}
+    if not moved:
+        return {job.raw_id: job for job in claimed}, {}
+    strays = {queue: [each for each in members if raw_id_of(each) in moved] for queue, members in taken.items()}
+    return {job.raw_id: job for job in claimed if job.raw_id not in moved}, strays
 
 
 def _in_order(taken: Sequence[Sequence[bytes]]) -> list[RawId]:

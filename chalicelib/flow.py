@@ -8,6 +8,7 @@ import msgspec
 
 from chalicelib.callers import Deed
 from chalicelib.errors import InvalidInput, QueueUnavailable
+from chalicelib.patterns import in_words
 from chalicelib.queue_settings import QueueChange, QueueSettings
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink
@@ -74,4 +75,4 @@ def _checked_name(name: str) -> str:
     try:
         return msgspec.convert(name, Name)
     except msgspec.ValidationError as fault:
-        raise InvalidInput(str(fault), "name") from None
+        raise InvalidInput(in_words(str(fault)), "name") from None

@@ -16,6 +16,7 @@ from chalicelib.callers import Role
 from chalicelib.decoding import T, canonical, converted
 from chalicelib.errors import InvalidInput
 from chalicelib.jobs import JobStatus, Label
+from chalicelib.patterns import LOG_CURSOR, PRINTABLE, VISIBLE_ASCII, some_of
 from chalicelib.store.jobs import Once
 from chalicelib.store.lists import JobFilter, Part
 from chalicelib.store.partitions import first_id_at
@@ -33,11 +34,11 @@ Moment = Annotated[datetime, Meta(tz=True)]
 PageSize = Annotated[int, Meta(ge=1, le=1_000, description="At most so many.")]
 Wait = Annotated[float, Meta(ge=0, le=LONGEST_WAIT, description="Seconds to wait for news.")]
 
-_FIELD = "|".join(JobView.__struct_fields__)
 Fields = Annotated[
-    str, Meta(pattern=rf"^({_FIELD})(,({_FIELD}))*\Z", description="Only these fields of a job, in a list with commas.")
+    str,
+    Meta(pattern=some_of(JobView.__struct_fields__), description="Only these fields of a job, in a list with commas."),
 ]
-Large = Annotated[str, Meta(pattern=r"^(payload|result)(,(payload|result))*\Z")]
+Large = Annotated[str, Meta(pattern=some_of(("payload", "result")))]
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,7 +120,7 @@ class LogsQuery(Form, frozen=True):
     """Lines of a job's log. cursor: as the answer before gave it."""
 
     attempt: Annotated[int, Meta(ge=1, le=2**31 - 1)] | UnsetType = UNSET
-    cursor: Annotated[str, Meta(pattern=r"^[0-9]{1,9}-[0-9]{1,9}\Z")] = "0-0"
+    cursor: Annotated[str, Meta(pattern=LOG_CURSOR)] = "0-0"
     limit: PageSize = 1_000
     wait: Wait = 0
 
@@ -166,7 +167,7 @@ class SubmitHeaders(Form, frozen=True, rename={"idempotency_key": "Idempotency-K
             Meta(
                 min_length=1,
                 max_length=255,
-                pattern=r"^[\x21-\x7e]*\Z",
+                pattern=VISIBLE_ASCII,
                 description="The same key and body within 24 hours is the same submit; another body is refused.",
             ),
         ]
@@ -201,11 +202,15 @@ class Selection(Filter, frozen=True):
     dry_run: Annotated[bool, Meta(description="Only count them.")] = False
 
     def __post_init__(self) -> None:
-        asked = self.told().keys()
+        asked = self.conditions()
         if not asked - {"cursor"}:
             raise ValueError("name ids, or at least one condition")
         if "ids" in asked and len(asked) > 1:
             raise ValueError("name ids or conditions, not both")
+
+    def conditions(self) -> set[str]:
+        """What says which jobs, by name."""
+        return {*self.told()}
 
     def told(self) -> dict[str, object]:
         """What was said."""
@@ -237,10 +242,44 @@ class Revival(Selection, frozen=True):
         return msgspec.structs.replace(super().chosen(limit), status=JobStatus(self.status or "FAILED"))
 
 
+class Transfer(Selection, frozen=True, kw_only=True):
+    """Jobs to put into another queue. Without a status: whatever waits, for its time, a worker or other jobs."""
+
+    to: Annotated[Name, Meta(description="Into this queue.")]
+    status: Literal["BLOCKED", "SCHEDULED", "QUEUED", "RETRYING"] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.queue == self.to:
+            raise ValueError("they are in that queue already")
+
+    def conditions(self) -> set[str]:
+        return super().conditions() - {"to"}
+
+    def chosen(self, limit: int = 100) -> JobFilter:
+        return msgspec.structs.replace(super().chosen(limit), waiting=not self.status, elsewhere=self.to)
+
+
+class Purge(Form, frozen=True):
+    """An order to empty a queue. confirm: the queue's name once more."""
+
+    confirm: Annotated[str, Meta(max_length=100, description="The queue's name once more.")]
+    dry_run: Annotated[bool, Meta(description="Only count them.")] = False
+    cursor: Annotated[UUID | UnsetType, Meta(description="Where the call before ended.")] = UNSET
+
+    def check(self, queue: str) -> None:
+        """Raises InvalidInput."""
+        if self.confirm != queue:
+            raise InvalidInput(f"nothing was cancelled: to purge queue {queue!r}, say its name here", "$.confirm")
+
+    def chosen(self, queue: str) -> JobFilter:
+        return JobFilter(queue=queue, waiting=True, before=self.cursor or None)
+
+
 class KeyForm(Form, frozen=True):
     """A new API key. rate_limit: requests a minute."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=PRINTABLE)]
     role: Role
     expires_at: Moment | UnsetType = UNSET
     rate_limit: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET

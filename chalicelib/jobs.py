@@ -16,6 +16,7 @@ from chalicelib.backoff import Backoff
 from chalicelib.uniqueness import Uniqueness
 
 DEFAULT_QUEUE = "default"
+NO_PRIORITY = 0  # neither more urgent nor less
 LEASE = timedelta(seconds=30)  # a killed worker's jobs run again within this time
 
 
@@ -52,16 +53,28 @@ REVIVE = Move("revive", frozenset({JobStatus.FAILED, JobStatus.CANCELLED}), JobS
 MOVES = (CLAIM, COMPLETE, RETRY, FAIL, CANCEL, REVIVE)
 
 
+class Terms(msgspec.Struct, frozen=True):
+    """What a submit, its queue or its job type says of how a job runs: the first of them that says something."""
+
+    priority: int
+    max_attempts: int
+    timeout_seconds: float
+
+
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job before Postgres has seen it. run_at None: now, or ``delay`` from now."""
+    """A job before Postgres has seen it. run_at None: now, or ``delay`` from now.
+
+    priority, max_attempts, timeout_seconds: None where the submit says nothing. otherwise: where its queue says nothing either.
+    """
 
     id: UUID
     job_type: str
     payload: msgspec.Raw
-    max_attempts: int
-    timeout_seconds: float
+    otherwise: Terms
+    max_attempts: int | None = None
+    timeout_seconds: float | None = None
     queue: str = DEFAULT_QUEUE
-    priority: int = 0
+    priority: int | None = None
     run_at: datetime | None = None
     delay: timedelta = timedelta(0)
     tags: list[str] = []

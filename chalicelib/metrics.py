@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from chalicelib.figures import Depth, RetentionFigures, ScheduleFigures, Total
 from chalicelib.histograms import cumulative
+from chalicelib.queue_settings import QueueSettings, Rate
 
 if TYPE_CHECKING:
     from prometheus_client.core import HistogramMetricFamily, Metric
@@ -17,7 +18,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is told. None: Redis did not say. workers: how many, by form."""
+    """All that is told. None: Redis did not say. workers: how many, by form. settings: of queues that somebody set."""
 
     depths: Mapping[str, Depth]
     totals: Sequence[Total]
@@ -25,6 +26,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     connections: int | None
     retention: RetentionFigures | None = None
     schedules: ScheduleFigures = ScheduleFigures({}, 0.0)
+    settings: Sequence[QueueSettings] = ()
 
 
 def text(figures: Figures) -> str:
@@ -50,6 +52,7 @@ class _Once:
 
 def _families(figures: Figures) -> Iterator[Metric]:
     yield from _now(figures)
+    yield from _set(figures.settings)
     yield from _ever(figures.totals)
     if figures.retention is not None:
         yield from _kept(figures.retention)
@@ -91,6 +94,37 @@ def _scheduled(figures: ScheduleFigures) -> Iterator[Metric]:
         "How long the most overdue schedule has been due.",
         value=figures.late_seconds,
     )
+
+
+def _set(settings: Sequence[QueueSettings]) -> Iterator[Metric]:
+    """A queue without a limit has no sample of it: no number means that there is none."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    for name, meaning, value_of in _SETTINGS:
+        family = GaugeMetricFamily(f"jobscheduler_queue_{name}", meaning, labels=["queue"])
+        for queue in settings:
+            value = value_of(queue)
+            if value is not None:
+                family.add_metric([queue.name], value)
+        yield family
+
+
+def _a_second(rate: Rate | None) -> float | None:
+    return None if rate is None else rate.jobs / rate.per_seconds
+
+
+_SETTINGS: Sequence[tuple[str, str, Callable[[QueueSettings], float | None]]] = (
+    ("paused", "1: none of its jobs is started.", lambda queue: float(queue.paused)),
+    ("max_running", "Most of its jobs at once.", lambda queue: queue.max_running),
+    ("rate_limit_per_second", "Most starts a second, on average.", lambda queue: _a_second(queue.rate_limit)),
+    ("max_running_per_key", "Most jobs of one key at once.", lambda queue: queue.max_running_per_key),
+    (
+        "key_rate_limit_per_second",
+        "Most starts of one key's jobs a second, on average.",
+        lambda queue: _a_second(queue.rate_limit_per_key),
+    ),
+    ("weight", "Its share of the workers' turns.", lambda queue: queue.weight),
+)
 
 
 def _ever(totals: Sequence[Total]) -> Iterator[Metric]:

@@ -86,6 +86,13 @@ class Queues:
             placed.add_entry(queue, entry, NOWHERE, None)
         self._put(placed, batch)
 
+    def leave(self, left: Iterable[tuple[str, Ranked]], batch: Batch) -> None:
+        """Jobs that are not in these queues any more, but in others, where ``sync`` puts them."""
+        placed = _Places()
+        for queue, job in left:
+            placed.add_entry(queue, member(job), NOWHERE, None)
+        self._put(placed, batch)
+
     def missing(self, jobs: Iterable[Job]) -> list[Job]:
         """Those that are in none of their queue's sets. The queues' names are known again, should they have been lost."""
         by_queue: dict[str, list[Job]] = {}

@@ -109,6 +109,7 @@ def statistics() -> Statistics:
         queues=Queues(_redis()),
         workers=workers(),
         connections=connections(),
+        settings=QueueStore(_database("api")),
     )
 
 

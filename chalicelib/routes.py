@@ -22,6 +22,7 @@ from chalicelib.decoding import decoded, refuse_repeated_names
 from chalicelib.errors import InvalidInput, SchedulerError, StoreUnavailable, TooLarge
 from chalicelib.forms import NoQuery, headers_of, query_of
 from chalicelib.gatekeeper import Gatekeeper
+from chalicelib.patterns import in_words
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +174,7 @@ def _from_path(name: str, value: str, shape: Any) -> Any:
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        reason = "not a job id: expected a UUID" if shape is UUID else str(error)
+        reason = "not a job id: expected a UUID" if shape is UUID else in_words(str(error))
         raise InvalidInput(reason, name) from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from chalicelib.errors import (
     WorkerUnreachable,
 )
 from chalicelib.handlers.registry import Registry
-from chalicelib.jobs import Job, JobStatus, NewJob
+from chalicelib.jobs import Job, JobStatus, NewJob, Terms
 from chalicelib.queues import Queues
 from chalicelib.redis_link import Batch
 from chalicelib.store.jobs import JobStore, Once
@@ -104,9 +104,18 @@ class Scheduler:
         moved = self.cancel_all([job_id], deed)
         return moved[0] if moved else self._asked_before(job_id)
 
-    def cancel_all(self, ids: Sequence[UUID], deed: Deed | None = None, only: JobStatus | None = None) -> list[Job]:
-        """The same for those that allow it. only: that have this status still. Raises StoreUnavailable."""
-        moved = self._store.cancel(ids, deed, only)
+    def cancel_all(
+        self,
+        ids: Sequence[UUID],
+        deed: Deed | None = None,
+        only: JobStatus | None = None,
+        *,
+        waiting_in: str | None = None,
+    ) -> list[Job]:
+        """The same for those that allow it. only: that have this status still. waiting_in: that wait in this queue
+        still. Raises StoreUnavailable.
+        """
+        moved = self._store.cancel(ids, deed, only, waiting_in=waiting_in)
         batch = self._announcer.batch()
         self._queues.sync(moved, batch)
         self._workers.nudge([job for job in moved if job.status is JobStatus.RUNNING], batch)
@@ -126,6 +135,19 @@ class Scheduler:
         if revived:
             self.enqueue(revived)
         return revived
+
+    def move_all(
+        self, ids: Sequence[UUID], to: str, out_of: str | None = None, only: JobStatus | None = None
+    ) -> list[Job]:
+        """Put what waits into another queue. out_of, only: what is in this queue, and has this status still.
+
+        It enters the new queue before it leaves the old one. If we die before both, the patrol finds that the new one lacks it;
+        what stays behind in the old one costs the worker that takes it one look. Raises StoreUnavailable.
+        """
+        moved = self._store.move(ids, to, out_of, only)
+        if moved:
+            self.enqueue([job for _, job in moved], left=moved)
+        return [job for _, job in moved]
 
     def get(self, job_id: UUID) -> Job:
         """Raises JobNotFound."""
@@ -157,14 +179,16 @@ class Scheduler:
             raise IdempotencyConflict
         return before.job_ids
 
-    def prepared(self, submission: Submission) -> NewJob:
-        """Checked as for ``submit``, and with nothing left to defaults; not written. Raises InvalidInput or TooLarge."""
-        return new_job(self._registry, submission)
+    def prepared(self, submission: Submission) -> tuple[NewJob, Terms]:
+        """Checked as for ``submit``, and the terms on which it would run now; not written. Raises InvalidInput or TooLarge."""
+        job = new_job(self._registry, submission)
+        return job, self._store.terms(job)
 
-    def enqueue(self, jobs: Sequence[Job]) -> None:
-        """What is persisted, by us or by somebody else."""
+    def enqueue(self, jobs: Sequence[Job], left: Iterable[tuple[str, Job]] = ()) -> None:
+        """What is persisted, by us or by somebody else. left: queues, and jobs that are not in them any more."""
         batch = self._announcer.batch()
         self._queues.sync(jobs, batch)
+        self._queues.leave(left, batch)
         self._workers.count(batch)
         *_, living = self._tell(batch, jobs) or [UNKNOWN]
         if living == 0:

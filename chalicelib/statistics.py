@@ -15,6 +15,7 @@ from chalicelib import metrics
 from chalicelib.connections import Connections
 from chalicelib.errors import QueueUnavailable
 from chalicelib.figures import (
+    MOST_SERIES,
     UNFINISHED,
     Depth,
     MinuteStats,
@@ -29,6 +30,7 @@ from chalicelib.figures import (
 from chalicelib.queues import Queues
 from chalicelib.snapshots import Snapshot, Snapshots
 from chalicelib.store.counts import CountStore
+from chalicelib.store.queues import QueueStore
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
@@ -56,6 +58,7 @@ class Statistics:
         queues: Queues,
         workers: Workers,
         connections: Connections,
+        settings: QueueStore,
     ) -> None:
         self._stats = stats
         self._counts = counts
@@ -66,6 +69,7 @@ class Statistics:
         self._queues = queues
         self._workers = workers
         self._connections = connections
+        self._settings = settings
 
     def stats(self, minutes: int = 60, queue: str | None = None, job_type: str | None = None) -> Stats:
         """Counts are of all jobs, whatever the series is asked for. COMPLETED: ever; FAILED and CANCELLED: those
@@ -111,6 +115,7 @@ class Statistics:
                 connections=connections,
                 retention=self._retained(),
                 schedules=self._snapshots.cached("schedules", self._schedules.figures, as_type=ScheduleFigures).value,
+                settings=self._settings.all()[:MOST_SERIES],
             )
         )
 

@@ -14,7 +14,8 @@ from chalicelib.backoff import Backoff
 from chalicelib.decoding import canonical, decoded
 from chalicelib.errors import InvalidBatch, InvalidInput, MalformedJson, TooLarge
 from chalicelib.handlers.registry import Registry
-from chalicelib.jobs import DEFAULT_QUEUE, NewJob
+from chalicelib.jobs import DEFAULT_QUEUE, NO_PRIORITY, NewJob, Terms
+from chalicelib.patterns import NAME, PRINTABLE
 from chalicelib.uniqueness import Unique, Uniqueness, uniqueness
 
 PAYLOAD_BYTES = 256 * 1024
@@ -22,17 +23,17 @@ TAG_BYTES = 4 * 1024  # all of a job's
 LONGEST_DELAY = 366 * 24 * 3600
 LONGEST_RUN = 24 * 3600
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
-Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=NAME)]
+Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=PRINTABLE)]
 
 
-ConcurrencyKey = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+ConcurrencyKey = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 RunAt = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^[2-8][0-9]{3}-"})]
 
 
 # Defaults are not encoded: a release that knows more fields makes the same fingerprint of the same submit.
 class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a client asks for. None: the job type's own default. run_at wins over delay_seconds.
+    """What a client asks for. None: the queue's default, or else the job type's own. Of run_at and delay_seconds one at most.
 
     concurrency_key: whose job it is, a customer's say. Jobs of different keys take turns, and a queue may limit each key.
     """
@@ -40,7 +41,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     job_type: Name
     payload: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
     queue: Name = DEFAULT_QUEUE
-    priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] = 0
+    priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] | None = None
     run_at: RunAt | None = None
     delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DELAY)] = 0
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
@@ -70,7 +71,7 @@ def new_job(registry: Registry, submission: Submission) -> NewJob:
     """Raises InvalidInput or TooLarge."""
     job_type = registry.get(submission.job_type)
     _check_payload(submission.payload)
-    _check_time(submission.run_at)
+    _check_times(submission)
     _check_tags(submission.tags)
     job_type.decode(submission.payload)
     return NewJob(
@@ -81,8 +82,9 @@ def new_job(registry: Registry, submission: Submission) -> NewJob:
         priority=submission.priority,
         run_at=submission.run_at,
         delay=timedelta(seconds=submission.delay_seconds),
-        max_attempts=submission.max_attempts or job_type.max_attempts,
-        timeout_seconds=submission.timeout_seconds or job_type.timeout.total_seconds(),
+        max_attempts=submission.max_attempts,
+        timeout_seconds=submission.timeout_seconds,
+        otherwise=Terms(NO_PRIORITY, job_type.max_attempts, job_type.timeout.total_seconds()),
         tags=submission.tags,
         backoff=submission.backoff,
         concurrency_key=submission.concurrency_key,
@@ -118,6 +120,10 @@ def _check_tags(tags: Sequence[str]) -> None:
         raise InvalidInput(f"more than {TAG_BYTES:,} bytes of tags", "$.tags")
 
 
-def _check_time(run_at: datetime | None) -> None:
-    if run_at is not None and not 2000 <= run_at.year <= 8999:
+def _check_times(submission: Submission) -> None:
+    if submission.run_at is None:
+        return
+    if not 2000 <= submission.run_at.year <= 8999:
         raise InvalidInput("expected a year from 2000 to 8999", "$.run_at")
+    if submission.delay_seconds:
+        raise InvalidInput("run_at says when; give one of the two", "$.delay_seconds")

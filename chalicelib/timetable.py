@@ -15,6 +15,7 @@ from chalicelib.callers import Deed
 from chalicelib.cron import INSTANT
 from chalicelib.errors import InvalidInput, ScheduleExists, ScheduleIsDeclared, StoreUnavailable
 from chalicelib.jobs import Job
+from chalicelib.patterns import in_words
 from chalicelib.schedule_forms import Backfill, Backfilled, Definition, NamedDefinition, Preview, RunsQuery
 from chalicelib.scheduler import Scheduler
 from chalicelib.schedules import NewSchedule, Rules, Run, RunKind, Schedule, ScheduledJob, ScheduleName, Source
@@ -191,16 +192,17 @@ class Timetable:
         )
 
     def _checked_job(self, submission: Submission) -> ScheduledJob:
+        """What it leaves open is settled now, by its queue or its job type: a later change of these does not reach it."""
         with faults_under("$.job"):
             _check_times(submission)
-            job = self._scheduler.prepared(submission)
+            job, terms = self._scheduler.prepared(submission)
         return ScheduledJob(
             job_type=job.job_type,
             payload=job.payload,
             queue=job.queue,
-            priority=job.priority,
-            max_attempts=job.max_attempts,
-            timeout_seconds=job.timeout_seconds,
+            priority=terms.priority,
+            max_attempts=terms.max_attempts,
+            timeout_seconds=terms.timeout_seconds,
             tags=job.tags,
             backoff=job.backoff,
             concurrency_key=job.concurrency_key,
@@ -264,7 +266,7 @@ def _check_name(name: str) -> None:
     try:
         msgspec.convert(name, ScheduleName)
     except msgspec.ValidationError as fault:
-        raise InvalidInput(str(fault), "name") from None
+        raise InvalidInput(in_words(str(fault)), "name") from None
 
 
 @contextmanager

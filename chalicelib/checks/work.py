@@ -13,7 +13,7 @@ from chalicelib.chores import Chores
 from chalicelib.errors import QueueUnavailable
 from chalicelib.findings import Diagnosis, Finding, Severity, Tally, counted, fine
 from chalicelib.redis_link import RedisLink
-from chalicelib.store.inspection import SeenJob, StoreInspection
+from chalicelib.store.inspection import Hold, SeenJob, StoreInspection
 from chalicelib.workers import Workers
 
 T = TypeVar("T")
@@ -90,12 +90,11 @@ class _Longest:
 class _Survey:
     """What one pass over the unfinished rows brings."""
 
-    def __init__(self, limits: Limits, swept_to: UUID | None, held_back: Mapping[str, bool]) -> None:
-        """held_back: queues that are paused (True) or limited."""
+    def __init__(self, limits: Limits, swept_to: UUID | None, held_back: Mapping[str, Hold]) -> None:
         self._limits = limits
         self._swept_to = swept_to
         self._held_back = held_back
-        self._paused = Tally()
+        self._paused, self._shut = Tally(), Tally()
         self._lease_over, self._cancel_ignored, self._unswept = Tally(), Tally(), Tally()
         self.held = 0
         self.longest, self.longest_unlimited = _Longest(), _Longest()
@@ -121,9 +120,13 @@ class _Survey:
     def _add_wait(self, job: SeenJob) -> None:
         if not job.is_queued or job.due_since <= timedelta(0):
             return
-        if self._held_back.get(job.queue):
-            self._paused.add(f"{job.id} of {job.queue}")
-            return
+        match self._held_back.get(job.queue):
+            case Hold.PAUSED:
+                self._paused.add(f"{job.id} of {job.queue}")
+                return
+            case hold if hold is Hold.SHUT or (hold is Hold.SHUT_TO_KEYS and job.concurrency_key is not None):
+                self._shut.add(f"{job.id} of {job.queue}")
+                return
         self.longest.add(job)
         if job.queue not in self._held_back:
             self.longest_unlimited.add(job)
@@ -161,6 +164,13 @@ class _Survey:
                 self._paused,
                 "due jobs wait in paused queues",
                 "resume these, if they ought to run",
+            ),
+            counted(
+                "shut",
+                Severity.WARNING,
+                self._shut,
+                "due jobs wait in queues with a limit of 0, where nothing will ever run",
+                "raise max_running or max_running_per_key, or pause the queue, which says what is meant",
             ),
         ]
 

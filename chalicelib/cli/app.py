@@ -110,11 +110,21 @@ for _name, _command in {
     "logs": log_lines.logs,
     "cancel": moves.cancel,
     "revive": moves.revive,
+    "move": moves.move,
     "copy": browse.copy,
 }.items():
     app.command(_name, rich_help_panel=JOBS)(_command)
 
-_group("queues", CONTROL, queues.list_queues, pause=queues.pause, resume=queues.resume, set=queues.set_limits)
+_group(
+    "queues",
+    CONTROL,
+    queues.list_queues,
+    show=queues.show,
+    pause=queues.pause,
+    resume=queues.resume,
+    set=queues.set_up,
+    purge=queues.purge,
+)
 _schedules = _group(
     "schedules",
     CONTROL,

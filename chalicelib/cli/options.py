@@ -90,7 +90,22 @@ Queue = Annotated[
     str | None, typer.Option("--queue", metavar="NAME", help="default, unless given.", rich_help_panel=HOW)
 ]
 Priority = Annotated[
-    int | None, typer.Option("--priority", metavar="N", help="-100 to 100; higher runs first.", rich_help_panel=HOW)
+    int | None,
+    typer.Option(
+        "--priority",
+        metavar="N",
+        help="-100 to 100; higher runs first.",
+        rich_help_panel=HOW,
+    ),
+]
+ConcurrencyKey = Annotated[
+    str | None,
+    typer.Option(
+        "--concurrency-key",
+        metavar="TEXT",
+        help="Whose job it is: keys take turns, and a queue may limit each.",
+        rich_help_panel=HOW,
+    ),
 ]
 Attempts = Annotated[int | None, typer.Option("--max-attempts", metavar="N", rich_help_panel=HOW)]
 Timeout = Annotated[

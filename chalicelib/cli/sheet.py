@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +16,7 @@ MOST_LINES = 200  # of a payload or result; --json has no limit
 
 def show_sheet(output: Output, job: Job) -> None:
     output.line(joined([Text(plain(job.id), "bold"), status_text(job.status)]))
-    output.show(_facts(job))
+    output.show(facts(_named(job)))
     _section(output, "Payload", pretty(job.payload, most_lines=MOST_LINES))
     if job.status == "COMPLETED":
         _section(output, "Result", pretty(job.result, most_lines=MOST_LINES))
@@ -26,11 +26,12 @@ def show_sheet(output: Output, job: Job) -> None:
         _section(output, "Error", Text(plain(job.error), "red"))
 
 
-def _facts(job: Job) -> Table:
+def facts(named: Iterable[tuple[str, str]]) -> Table:
+    """Those that have a value, a line each."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, value in _named(job):
+    for name, value in named:
         if value:
             grid.add_row(Text(name), Text(one_line(value)))
     return grid
@@ -39,6 +40,7 @@ def _facts(job: Job) -> Table:
 def _named(job: Job) -> Iterator[tuple[str, str]]:
     yield "type", job.job_type
     yield "queue", f"{job.queue}, priority {job.priority}"
+    yield "key", job.concurrency_key or ""
     yield "tags", ", ".join(job.tags)
     yield "attempt", f"{job.attempt} of {job.max_attempts}{_limit(job)}"
     yield "progress", _progress(job)

@@ -51,6 +51,7 @@ def submit(
     timeout: options.Timeout = None,
     tag: options.Tags = None,
     backoff: options.Backoff = None,
+    concurrency_key: options.ConcurrencyKey = None,
     unique: options.Unique = None,
     unique_key: options.UniqueKey = None,
     on_conflict: options.OnConflict = None,
@@ -64,7 +65,14 @@ def submit(
 
     The job's id alone goes to standard output. Exit status with --wait: 0 COMPLETED; 1 FAILED; 3 CANCELLED.
     """
-    how = {"queue": queue, "priority": priority, "max_attempts": max_attempts, "tags": tag, "backoff": backoff}
+    how = {
+        "queue": queue,
+        "priority": priority,
+        "max_attempts": max_attempts,
+        "tags": tag,
+        "backoff": backoff,
+        "concurrency_key": concurrency_key,
+    }
     once = options.unique(unique, unique_key, on_conflict)
     when = {"delay": delay, "at": at, "timeout": timeout}
     if batch is not None:

@@ -61,6 +61,22 @@ def floats(values: Sequence[float]) -> Floats:
     return Floats(_header(Floats, len(values)) + _numbers("d", 8, values))
 
 
+def maybe_ints(values: Sequence[int | None]) -> Ints:
+    """All None: an empty array, which ``unnest`` fills up with NULL beside longer ones, and nobody has to send it."""
+    some = [None if value is None else _INT(value) for value in values] if _any_said(values) else []
+    return Ints(_header(Ints, len(some)) + _sized(some))
+
+
+def maybe_floats(values: Sequence[float | None]) -> Floats:
+    """As ``maybe_ints``."""
+    some = [None if value is None else _FLOAT(value) for value in values] if _any_said(values) else []
+    return Floats(_header(Floats, len(some)) + _sized(some))
+
+
+def _any_said(values: Sequence[float | None]) -> bool:
+    return values.count(None) < len(values)
+
+
 def texts(values: Sequence[str | None]) -> Texts:
     return Texts(_header(Texts, len(values)) + _sized([None if value is None else value.encode() for value in values]))
 
@@ -102,5 +118,6 @@ def _sized(values: Iterable[bytes | None]) -> bytes:
 
 
 _HEADER = struct.Struct("!iiIii")
+_INT, _FLOAT = struct.Struct("!i").pack, struct.Struct("!d").pack
 _SIXTEEN = struct.pack("!i", 16)
 _NULL = struct.pack("!i", -1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -94,6 +95,15 @@ class SeenSchedule(msgspec.Struct, frozen=True):
     timing: Timing
 
 
+class Hold(StrEnum):
+    """Why due jobs of a queue may wait."""
+
+    PAUSED = "paused"
+    SHUT = "shut"  # a limit of 0: none will ever run
+    SHUT_TO_KEYS = "shut to keys"  # the same for jobs that have a key
+    LIMITED = "limited"
+
+
 class Sessions(msgspec.Struct, frozen=True):
     """Connections to Postgres. allowed: for ordinary users."""
 
@@ -139,15 +149,19 @@ class StoreInspection:
         )
         return {job.id: job for job in _seen(rows)}
 
-    def held_back(self) -> dict[str, bool]:
-        """Queues whose due jobs may wait although somebody works: whether they are paused, or have a limit."""
+    def held_back(self) -> dict[str, Hold]:
+        """Queues whose due jobs may wait although somebody works."""
         rows = self._ask(
             """
-            SELECT name, paused FROM queues
+            SELECT name, CASE WHEN paused THEN 'paused'
+                              WHEN max_running = 0 THEN 'shut'
+                              WHEN max_running_per_key = 0 THEN 'shut to keys'
+                              ELSE 'limited' END
+              FROM queues
              WHERE paused OR coalesce(max_running, rate_limit, max_running_per_key, key_rate_limit) IS NOT NULL
             """
         )
-        return {name: bool(paused) for name, paused in rows}
+        return {name: Hold(hold) for name, hold in rows}
 
     def schedules(self) -> list[SeenSchedule]:
         """Every one, by name."""

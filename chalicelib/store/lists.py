@@ -27,13 +27,18 @@ Part = Literal["inline", "whole", "none"]  # of payloads and results: only up to
 
 
 class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list shows. None: no condition. before, after: ids, exclusive and inclusive."""
+    """What a list shows. None: no condition. before, after: ids, exclusive and inclusive.
+
+    waiting: neither finished nor running. elsewhere: in any queue but this.
+    """
 
     status: JobStatus | None = None
     unfinished: bool = False
+    waiting: bool = False
     waits: bool | None = None
     retries: bool | None = None
     queue: str | None = None
+    elsewhere: str | None = None
     job_type: str | None = None
     tag: str | None = None
     concurrency_key: str | None = None
@@ -136,6 +141,8 @@ class JobLists:
                    AND (%(concurrency_key)s::text IS NULL OR job.concurrency_key = %(concurrency_key)s)
                    AND (%(status)s::text IS NULL OR job.status = %(status)s)
                    AND (NOT %(unfinished)s OR job.finished_at IS NULL)
+                   AND (NOT %(waiting)s OR job.status IN ('QUEUED', 'BLOCKED'))
+                   AND (%(elsewhere)s::text IS NULL OR job.queue <> %(elsewhere)s)
                    AND (%(waits)s::bool IS NULL OR (job.run_at > now()) = %(waits)s)
                    AND (%(retries)s::bool IS NULL OR (job.attempt > 0) = %(retries)s)
                 """
@@ -169,6 +176,8 @@ def _asked(chosen: JobFilter) -> set[str]:
         "waits": chosen.waits,
         "unfinished": chosen.unfinished or None,
         "concurrency key": chosen.concurrency_key,
+        "waiting": chosen.waiting or None,
+        "elsewhere": chosen.elsewhere,
     }
     return {name for name, value in asked.items() if value is not None}
 
@@ -195,7 +204,11 @@ def _source(chosen: JobFilter) -> Source:
             return "tag"
         case JobFilter(status=JobStatus.FAILED | JobStatus.CANCELLED):
             return "ended badly"
-        case JobFilter(status=JobStatus.BLOCKED | JobStatus.QUEUED | JobStatus.RUNNING) | JobFilter(unfinished=True):
+        case (
+            JobFilter(status=JobStatus.BLOCKED | JobStatus.QUEUED | JobStatus.RUNNING)
+            | JobFilter(unfinished=True)
+            | JobFilter(waiting=True)
+        ):
             return "queue unfinished" if chosen.queue else "unfinished"
         case JobFilter(job_type=str()):
             return "job type"

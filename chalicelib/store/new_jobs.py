@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from chalicelib.jobs import Job, JobStatus, NewJob
-from chalicelib.store.arrays import floats, ints, jsons, texts, uuids
+from chalicelib.store.arrays import floats, ints, jsons, maybe_floats, maybe_ints, texts, uuids
 
 
 def many(jobs: Sequence[NewJob]) -> dict[str, object]:
@@ -18,9 +19,12 @@ def many(jobs: Sequence[NewJob]) -> dict[str, object]:
         "ids": uuids([job.id.bytes for job in jobs]),
         "types": texts([job.job_type for job in jobs]),
         "queues": texts([job.queue for job in jobs]),
-        "priorities": ints([job.priority for job in jobs]),
-        "max_attempts": ints([job.max_attempts for job in jobs]),
-        "timeouts": floats([job.timeout_seconds for job in jobs]),
+        "priorities": maybe_ints([job.priority for job in jobs]),
+        "max_attempts": maybe_ints([job.max_attempts for job in jobs]),
+        "timeouts": maybe_floats([job.timeout_seconds for job in jobs]),
+        "other_priorities": ints([job.otherwise.priority for job in jobs]),
+        "other_max_attempts": ints([job.otherwise.max_attempts for job in jobs]),
+        "other_timeouts": floats([job.otherwise.timeout_seconds for job in jobs]),
         "run_ats": [job.run_at for job in jobs],
         "delays": floats([job.delay.total_seconds() for job in jobs]),
         "tags": texts([_array_literal(job.tags) for job in jobs]),
@@ -37,10 +41,7 @@ def one(job: NewJob) -> dict[str, object]:
     return {
         "id": job.id,
         "job_type": job.job_type,
-        "queue": job.queue,
-        "priority": job.priority,
-        "max_attempts": job.max_attempts,
-        "timeout_seconds": job.timeout_seconds,
+        **terms(job),
         "run_at": job.run_at,
         "delay": job.delay.total_seconds(),
         "payload": bytes(job.payload).decode(),
@@ -49,19 +50,40 @@ def one(job: NewJob) -> dict[str, object]:
     }
 
 
-def inserted(new: NewJob, created_at: datetime, run_at: datetime, waits: bool) -> Job:  # noqa: FBT001 (a row's column)
+def terms(job: NewJob) -> dict[str, object]:
+    """By parameter: what is asked, of which queue, and what holds otherwise."""
+    return {
+        "queue": job.queue,
+        "priority": job.priority,
+        "max_attempts": job.max_attempts,
+        "timeout_seconds": job.timeout_seconds,
+        "other_priority": job.otherwise.priority,
+        "other_max_attempts": job.otherwise.max_attempts,
+        "other_timeout": job.otherwise.timeout_seconds,
+    }
+
+
+def inserted(
+    new: NewJob,
+    created_at: datetime,
+    run_at: datetime,
+    waits: bool,  # noqa: FBT001 (a row's column)
+    *terms: Any,
+) -> Job:
+    """terms: as they stand in the row."""
+    priority, max_attempts, timeout_seconds = terms
     return Job(
         id=new.id,
         job_type=new.job_type,
         queue=new.queue,
         status=JobStatus.QUEUED,
-        priority=new.priority,
+        priority=priority,
         attempt=0,
-        max_attempts=new.max_attempts,
+        max_attempts=max_attempts,
         failures=0,
         crashes=0,
         version=1,
-        timeout_seconds=new.timeout_seconds,
+        timeout_seconds=timeout_seconds,
         run_at=run_at,
         waits=waits,
         created_at=created_at,

@@ -26,7 +26,7 @@ import msgspec
 import psycopg
 from uuid_utils.compat import uuid7
 
-from chalicelib.jobs import LEASE, NewJob
+from chalicelib.jobs import LEASE, NewJob, Terms
 from chalicelib.pruning import JobPruning
 from chalicelib.retention import RetentionChange
 from chalicelib.store.attempts import AttemptStore
@@ -254,9 +254,7 @@ def _work(url: str, stopped: Event) -> None:
 
 
 def _job(*tags: str) -> NewJob:
-    return NewJob(
-        id=uuid7(), job_type="echo", payload=msgspec.Raw(b"{}"), max_attempts=3, timeout_seconds=30.0, tags=[*tags]
-    )
+    return NewJob(id=uuid7(), job_type="echo", payload=msgspec.Raw(b"{}"), otherwise=Terms(0, 3, 30.0), tags=[*tags])
 
 
 def _report(phase: Phase, samples: list[tuple[float, float]], waits: Waits) -> None:

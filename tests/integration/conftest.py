@@ -26,7 +26,7 @@ from chalicelib.fetcher import Fetcher
 from chalicelib.flow import Flow
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, Registry, job
-from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, NewJob
+from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, NewJob, Terms
 from chalicelib.keyring import Keyring
 from chalicelib.leases import Keeper
 from chalicelib.logbook import Logbook
@@ -385,8 +385,7 @@ def a_job(**fields: Any) -> NewJob:
             "id": uuid7(),
             "job_type": "echo",
             "payload": msgspec.Raw(b"{}"),
-            "max_attempts": 3,
-            "timeout_seconds": 30.0,
+            "otherwise": Terms(0, 3, 30.0),
             **fields,
         }
     )

@@ -139,6 +139,9 @@ ALL_CHECKS = {
     *("postgres_connections", "idle_in_transaction", "connections_expired", "connections_unreadable"),
     *("event_reader", "clock_skew", "machine_clock", "retention_behind", "detached_partitions"),
     *("event_reader", "clock_skew", "machine_clock", "schedules_late", "schedules_unreadable"),
+    *("leases_over", "cancels_ignored", "sweep", "paused", "shut", "workers", "eviction_policy"),
+    *("redis_memory", "postgres_connections", "idle_in_transaction", "connections_expired", "connections_unreadable"),
+    *("event_reader", "clock_skew", "machine_clock"),
 }
 
 
@@ -632,6 +635,29 @@ def test_jobs_of_a_paused_queue_may_wait_for_ever(
     assert wrong(report) == {}
     assert report.named("paused").found == "1 due jobs wait in paused queues"
     assert report.named("paused").samples == [f"{waiting.id} of default"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "found"),
+    [
+        ("max_running", None, 1),
+        ("max_running", "k", 1),
+        ("max_running_per_key", "k", 1),
+        ("max_running_per_key", None, 0),
+    ],
+)
+def test_jobs_that_a_limit_of_zero_holds_back_are_found(
+    world: World, examine: Examine, conn: psycopg.Connection[Any], setting: str, key: str | None, found: int
+) -> None:
+    waiting = world.submit(concurrency_key=key)
+    world.submit(delay_seconds=60, concurrency_key=key)
+    Workers(world.cache).show_life("w")
+    conn.execute(f"INSERT INTO queues (name, {setting}) VALUES ('default', 0)".encode())
+
+    report = examine()
+
+    assert wrong(report) == ({"shut": "warning"} if found else {})
+    assert report.named("shut").samples == ([f"{waiting.id} of default"] if found else [])
 
 
 def test_jobs_of_a_limited_queue_may_wait_where_somebody_works(

@@ -105,7 +105,7 @@ class AnyLimits(LimitsScene):
         for job, asked in zip(self.scheduler.submit(submissions), submissions, strict=True):
             self.model[job.id] = ModelJob(
                 queue=asked.queue,
-                priority=asked.priority,
+                priority=asked.priority or 0,
                 max_attempts=asked.max_attempts or 0,
                 is_due=not asked.delay_seconds,
             )

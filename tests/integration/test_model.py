@@ -110,7 +110,7 @@ class AnyOrder(Scene):
             self.ids.append(job.id)
             self.model[job.id] = ModelJob(
                 queue=asked.queue,
-                priority=asked.priority,
+                priority=asked.priority or 0,
                 max_attempts=asked.max_attempts or 0,
                 is_due=not asked.delay_seconds,
             )

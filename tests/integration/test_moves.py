@@ -35,6 +35,7 @@ from chalicelib.jobs import (
     Released,
     Retry,
     Settlement,
+    Terms,
 )
 from chalicelib.store.attempts import KEPT_ERRORS, MAX_CRASHES, AttemptStore
 from chalicelib.store.jobs import REVIVED_ATTEMPTS, JobStore
@@ -403,6 +404,7 @@ def test_postponing_counts_no_failure(store: JobStore, attempts: AttemptStore) -
         {"run_at": datetime(2030, 1, 2, tzinfo=timezone(timedelta(hours=5, minutes=30))), "delay": timedelta(hours=1)},
         {"tags": ["a b", 'quo"te', "back\\slash", "{},NULL", "ü", ""]},
         {"backoff": Linear(step=2)},
+        {"concurrency_key": "customer 7", "otherwise": Terms(-3, 25, 0.001)},
         {"payload": msgspec.Raw(b'{"b": 1.50, "a": [null, "\\u00fc"]}')},
     ],
 )

@@ -11,12 +11,14 @@ import pytest
 from chalicelib.connections import Connections
 from chalicelib.hand import Hand
 from chalicelib.presence import Presence
+from chalicelib.queue_settings import QueueChange
 from chalicelib.queues import Queues
 from chalicelib.redis_link import connect
 from chalicelib.snapshots import Snapshots
 from chalicelib.statistics import Statistics
 from chalicelib.store.counts import CountStore
 from chalicelib.store.database import Database
+from chalicelib.store.queues import QueueStore
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
@@ -37,6 +39,7 @@ def statistics(world: World, database: Database) -> Statistics:
         queues=world.queues,
         workers=world.workers,
         connections=Connections(world.cache),
+        settings=QueueStore(database),
     )
 
 
@@ -53,6 +56,7 @@ def without_redis(database: Database) -> Iterator[Statistics]:
         queues=Queues(client),
         workers=Workers(client),
         connections=Connections(client),
+        settings=QueueStore(database),
     )
     client.close()
 
@@ -143,8 +147,11 @@ def test_metrics_tell_of_jobs_workers_and_connections(world: World, statistics: 
     world.cache.zincrby("{workers}:seen", -5_000, "k")
     Connections(world.cache).add("c", "api", "stage")
 
+    QueueStore(statistics._settings._database).change("a", QueueChange(max_running=7))
+
     lines = statistics.metrics().splitlines()
 
+    assert 'jobscheduler_queue_max_running{queue="a"} 7.0' in lines
     assert 'jobscheduler_jobs{queue="a",status="SCHEDULED"} 1.0' in lines
     assert 'jobscheduler_jobs_finished_total{job_type="echo",outcome="completed",queue="a"} 2.0' in sorted(
         _sorted_labels(line) for line in lines

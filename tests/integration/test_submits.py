@@ -208,3 +208,23 @@ def test_nothing_is_submitted_while_postgres_is_away(world: World, monkeypatch: 
     with pytest.raises(StoreUnavailable):
         world.scheduler.submit_once(Submission(job_type="echo"), Once("k", b"f"))
     assert world.queues.names() == []
+
+
+def test_a_job_with_a_time_and_a_delay_is_refused(api: Api, conn: psycopg.Connection[Any]) -> None:
+    twice = {"job_type": "echo", "run_at": "2030-01-01T00:00:00Z", "delay_seconds": 5}
+
+    answer = api.post("/jobs", twice)
+    batch = api.post("/jobs/batch", {"jobs": [{"job_type": "echo"}, twice]})
+
+    fault = {"path": "$.delay_seconds", "detail": "run_at says when; give one of the two"}
+    assert (answer.status_code, problem(answer)["errors"]) == (422, [fault])
+    assert problem(batch)["errors"] == [{**fault, "path": "$.jobs[1].delay_seconds"}]
+    assert count(conn) == 0
+    assert api.post("/jobs", {**twice, "delay_seconds": 0}).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/queues/a%20b", "/jobs?queue=a%20b"])
+def test_a_name_that_is_none_is_refused_without_a_regular_expression(api: Api, path: str) -> None:
+    (fault,) = problem(api.get(path))["errors"]
+
+    assert fault["detail"] == "expected letters, digits and _ . : - , beginning with a letter or digit"

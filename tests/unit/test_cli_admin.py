@@ -53,6 +53,22 @@ def test_queues_are_a_table(jobs: Jobs) -> None:
         (["resume", "mail"], {"paused": False}),
         (["set", "mail", "--max-running", "10"], {"max_running": 10}),
         (["set", "mail", "--max-running", "none", "--rate-limit", "0.5"], {"max_running": None, "rate_limit": 0.5}),
+        (["set", "mail", "--rate", "100/60s"], {"rate_limit": {"jobs": 100, "per_seconds": 60}}),
+        (["set", "mail", "--rate", "100/m"], {"rate_limit": {"jobs": 100, "per_seconds": 60}}),
+        (["set", "mail", "--rate", "5", "--burst", "9"], {"rate_limit": {"jobs": 5, "per_seconds": 1, "burst": 9}}),
+        (["set", "mail", "--rate", "none", "--rate-per-key", "none"], {"rate_limit": None, "rate_limit_per_key": None}),
+        (
+            ["set", "mail", "--max-running-per-key", "2", "--rate-per-key", "1.5/1h", "--burst-per-key", "4"],
+            {"max_running_per_key": 2, "rate_limit_per_key": {"jobs": 1.5, "per_seconds": 3600, "burst": 4}},
+        ),
+        (["set", "mail", "--weight", "2.5"], {"weight": 2.5}),
+        (["set", "mail", "--weight", "none"], {"weight": 1}),
+        (
+            ["set", "mail", "--default-priority", "-5", "--default-max-attempts", "9", "--default-timeout", "1h30m"],
+            {"default_priority": -5, "default_max_attempts": 9, "default_timeout_seconds": 5400},
+        ),
+        (["set", "mail", "--default-priority", "none"], {"default_priority": None}),
+        (["set", "mail", "--default-timeout", "none"], {"default_timeout_seconds": None}),
     ],
 )
 def test_only_what_was_said_of_a_queue_is_changed(jobs: Jobs, words: list[str], body: object) -> None:
@@ -63,9 +79,82 @@ def test_only_what_was_said_of_a_queue_is_changed(jobs: Jobs, words: list[str], 
     assert jobs.bodies == [body]
 
 
-@pytest.mark.parametrize("words", [["mail"], ["mail", "--max-running", "many"], ["mail", "--rate-limit", "nan"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["mail"],
+        ["mail", "--max-running", "many"],
+        ["mail", "--rate-limit", "nan"],
+        ["mail", "--rate", "5/"],
+        ["mail", "--rate", "5/x"],
+        ["mail", "--rate", "/60s"],
+        ["mail", "--burst", "5"],
+        ["mail", "--rate", "5", "--burst-per-key", "5"],
+        ["mail", "--default-timeout", "soon"],
+    ],
+)
 def test_a_limit_is_a_number_or_none(jobs: Jobs, words: list[str]) -> None:
     assert jobs("queues", "set", *words).status == 2
+
+
+def test_a_queue_is_shown_with_all_that_is_set_of_it(jobs: Jobs) -> None:
+    whole = {
+        **QUEUE,
+        "rate_limit": {"jobs": 100, "per_seconds": 60, "burst": 20},
+        "max_running_per_key": 2,
+        "rate_limit_per_key": {"jobs": 1},
+        "weight": 2,
+        "default_priority": 0,
+        "default_timeout_seconds": 600,
+        "oldest_age_seconds": 75,
+    }
+    jobs.answers("/queues/mail", says(whole))
+
+    title, *lines = jobs("queues", "show", "mail").out.splitlines()
+
+    assert title == "mail"
+    assert [
+        line.split(maxsplit=1 if line.split()[0] not in {"a", "default"} else 2)[-1].rstrip() for line in lines
+    ] == [
+        "paused",
+        "1,234 QUEUED, 2 RUNNING",
+        "due for 1m 15s",
+        "0 in, 0 out",
+        "5 at once, 100 in 60 s (20 in a burst), 2 at once a key, 1/s a key",
+        "2",
+        "0",
+        "10m 00s",
+    ]
+    assert jobs("queues", "show", "mail", "--json").document == whole
+
+
+def test_a_purge_shows_the_count_and_wants_the_name(jobs: Jobs) -> None:
+    steps = [{"count": 3, "cursor": None}, {"count": 2, "cursor": "a"}, {"count": 1, "cursor": None}]
+    jobs.answers("/queues/mail/purge", *map(says, steps))
+
+    ran = jobs("queues", "purge", "mail", stdin=b"mail\n", is_terminal=True)
+
+    assert (ran.status, ran.out.strip()) == (0, "3 jobs cancelled")
+    assert "This cancels 3 jobs. The queue's name, to go on" in ran.err
+    asked = {"confirm": "mail"}
+    assert jobs.bodies == [{**asked, "dry_run": True}, asked, {**asked, "cursor": "a"}]
+
+
+@pytest.mark.parametrize("said", [b"\n", b"y\n", b"Mail\n", b""])
+def test_without_the_name_nothing_is_purged(jobs: Jobs, said: bytes) -> None:
+    jobs.answers("/queues/mail/purge", says({"count": 3, "cursor": None}))
+
+    assert jobs("queues", "purge", "mail", stdin=said, is_terminal=True).status == 130
+    assert jobs("queues", "purge", "mail").status == 2
+    assert all(body["dry_run"] for body in jobs.bodies)
+
+
+def test_a_purge_that_was_agreed_to_asks_nothing(jobs: Jobs) -> None:
+    jobs.answers("/queues/mail/purge", says({"count": 3, "cursor": None}))
+
+    assert jobs("queues", "purge", "mail", "--yes").out == "3 jobs cancelled\n"
+    assert jobs("queues", "purge", "mail", "--dry-run").out == "3 jobs would be cancelled\n"
+    assert len(jobs.bodies) == 3
 
 
 def test_a_schedule_is_added_with_its_job(jobs: Jobs) -> None:

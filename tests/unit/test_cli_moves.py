@@ -74,9 +74,34 @@ def test_nothing_found_is_nothing_asked(jobs: Jobs) -> None:
     assert len(jobs.requests) == 1
 
 
+def test_a_queue_is_moved_into_another(three_steps: Jobs) -> None:
+    steps = [{"count": 1_000, "cursor": "a"}, {"count": 200, "cursor": None}]
+    three_steps.answers("/jobs/move", *map(says, [*steps, *steps]))
+
+    ran = three_steps("move", "--queue", "mail", "--to", "slow", stdin=b"y\n", is_terminal=True)
+
+    assert (ran.status, ran.out.strip()) == (0, "1,200 jobs moved")
+    assert "Move 1,200 jobs?" in ran.err
+    asked = {"queue": "mail", "to": "slow"}
+    assert three_steps.bodies[2:] == [asked, {**asked, "cursor": "a"}]
+
+
+def test_jobs_are_moved_by_name_without_a_question(jobs: Jobs) -> None:
+    jobs.answers("/jobs/move", says({"count": 1, "cursor": None}))
+
+    assert jobs("move", "a", "b", "--to", "slow").out == "1 jobs moved\n"
+    assert jobs.bodies == [{"ids": ["a", "b"], "to": "slow", "dry_run": True}, {"ids": ["a", "b"], "to": "slow"}]
+
+
+def test_a_move_without_a_goal_is_none(jobs: Jobs) -> None:
+    assert jobs("move", "--queue", "mail").status == 2
+    assert jobs.requests == []
+
+
+@pytest.mark.parametrize("command", [["cancel"], ["move", "--to", "slow"]])
 @pytest.mark.parametrize("words", [[], ["x", "--queue", "mail"], ["x", "--dry-run"]])
-def test_it_is_ids_or_filters(jobs: Jobs, words: list[str]) -> None:
-    assert jobs("cancel", *words).status == 2
+def test_it_is_ids_or_filters(jobs: Jobs, command: list[str], words: list[str]) -> None:
+    assert jobs(*command, *words).status == 2
     assert jobs.requests == []
 
 

@@ -85,7 +85,9 @@ def test_what_makes_no_sense_is_wrong_usage_and_sends_nothing(accepting: Jobs, w
 
 
 def test_every_option_has_its_field(accepting: Jobs) -> None:
-    options = "--queue mail --priority 5 --delay 1h30m --max-attempts 7 --timeout 90 --tag a --tag b"
+    options = (
+        "--queue mail --priority 5 --delay 1h30m --max-attempts 7 --timeout 90 --tag a --tag b --concurrency-key c7"
+    )
     backoff = '{"type":"fixed","seconds":30}'
 
     accepting("submit", "echo", *options.split(), "--backoff", backoff)
@@ -96,6 +98,7 @@ def test_every_option_has_its_field(accepting: Jobs) -> None:
             "payload": {},
             "queue": "mail",
             "priority": 5,
+            "concurrency_key": "c7",
             "delay_seconds": 5400.0,
             "max_attempts": 7,
             "timeout_seconds": 90.0,

@@ -9,6 +9,7 @@ from chalicelib import metrics
 from chalicelib.figures import Depth, RetentionFigures, ScheduleFigures, Total
 from chalicelib.histograms import counted
 from chalicelib.metrics import Figures
+from chalicelib.queue_settings import QueueSettings, Rate
 
 TOTAL = Total("a", "csv", 5, 2, 3, 1, 7.5, 2.5, counted([0.5, 7.0]), counted([0.001, 0.002, 0.9, 1.597]))
 
@@ -34,6 +35,31 @@ def test_what_there_is_now_is_told_by_queue_and_status() -> None:
         ("jobscheduler_jobs", "b", "SCHEDULED"): 2,
         ("jobscheduler_queue_oldest_age_seconds", "a"): 12.5,
         ("jobscheduler_queue_oldest_age_seconds", "b"): 0,
+    }
+
+
+def test_what_is_set_of_queues_is_told_and_no_limit_is_no_sample() -> None:
+    limited = QueueSettings(
+        name="a",
+        paused=True,
+        max_running=5,
+        rate_limit=Rate(jobs=90, per_seconds=60),
+        max_running_per_key=0,
+        rate_limit_per_key=Rate(jobs=2),
+        weight=3.0,
+    )
+
+    found = samples(settings=[limited, QueueSettings(name="b")])
+
+    assert found == {
+        ("jobscheduler_queue_paused", "a"): 1,
+        ("jobscheduler_queue_paused", "b"): 0,
+        ("jobscheduler_queue_max_running", "a"): 5,
+        ("jobscheduler_queue_rate_limit_per_second", "a"): 1.5,
+        ("jobscheduler_queue_max_running_per_key", "a"): 0,
+        ("jobscheduler_queue_key_rate_limit_per_second", "a"): 2,
+        ("jobscheduler_queue_weight", "a"): 3,
+        ("jobscheduler_queue_weight", "b"): 1,
     }
 
 

@@ -1,0 +1,37 @@
+"""Which texts are taken, and the words in which others are refused: nobody should have to read a regular expression."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z"
+PRINTABLE = r"^[^\x00-\x1f\x7f]*\Z"
+VISIBLE_ASCII = r"^[\x21-\x7e]*\Z"
+LOG_CURSOR = r"^[0-9]{1,9}-[0-9]{1,9}\Z"
+
+_WORDS: Mapping[str, str] = {
+    NAME: "expected letters, digits and _ . : - , beginning with a letter or digit",
+    PRINTABLE: "expected text without control characters",
+    VISIBLE_ASCII: "expected visible ASCII characters, and no spaces",
+    LOG_CURSOR: "expected a cursor as the answer before gave it",
+}
+
+
+def some_of(names: Iterable[str]) -> str:
+    """The pattern of a list with commas."""
+    name = "|".join(names)
+    return rf"^({name})(,({name}))*\Z"
+
+
+def in_words(reason: str) -> str:
+    """What msgspec says of a text. A pattern that is not ours stays."""
+    pattern = reason.partition("matching regex ")[2]
+    for ours, words in _WORDS.items():
+        if pattern == repr(ours):
+            return words
+    names = _SOME_OF.match(pattern)
+    return reason if names is None else "expected some of these, with commas between: " + names[1].replace("|", ", ")
+
+
+_SOME_OF = re.compile(r"'\^\(([a-z_|]+)\)\(,\(\1\)\)\*")
