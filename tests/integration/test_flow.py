@@ -389,6 +389,14 @@ def test_postgres_holds_the_ranges_too(database: Database, conn: psycopg.Connect
             conn.execute(statement.encode())
 
 
+def test_a_look_brings_the_queues_weight(world: World, flow: Flow) -> None:
+    assert take(world).weight == 1
+
+    flow.change("default", QueueChange(weight=2.5))
+
+    assert take(world).weight == 2.5
+
+
 # What Redis loses
 
 

@@ -34,7 +34,7 @@ from tests.integration.model import ModelJob
 
 T = TypeVar("T")
 
-EXAMPLES = int(os.environ.get("LIMITS_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("LIMITS_EXAMPLES", "20"))
 STEPS = 60
 MOST_UNFINISHED = 16
 BOOM = AttemptError(type="ValueError", message="boom")
