@@ -115,7 +115,7 @@ class JobStore:
     def _insert_one(self, job: NewJob, deed: Deed | None) -> list[Row]:
         """The same for the submit of one job, where planning and running the array form costs 0.2 ms of 0.5.
 
-        Three looks at the queue are planned faster than one join.
+        Three looks at what the queue says are planned faster than a join with it.
         """
         return self._database.fetch(
             audited(
@@ -124,16 +124,18 @@ class JobStore:
                        (id, job_type, queue, status, priority, max_attempts, timeout_seconds, run_at, payload, backoff,
                         concurrency_key)
                 VALUES (%(id)b, %(job_type)b, %(queue)b, 'QUEUED',
-                        coalesce(%(priority)b::smallint,
-                                 (SELECT default_priority FROM queues WHERE name = %(queue)b), %(other_priority)b),
-                        coalesce(%(max_attempts)b::int,
-                                 (SELECT default_max_attempts FROM queues WHERE name = %(queue)b), %(other_max_attempts)b),
-                        coalesce(%(timeout_seconds)b::float8,
-                                 (SELECT default_timeout_seconds FROM queues WHERE name = %(queue)b), %(other_timeout)b),
+                        coalesce(%(priority)b::smallint, (SELECT default_priority FROM said), %(other_priority)b),
+                        coalesce(%(max_attempts)b::int, (SELECT default_max_attempts FROM said), %(other_max_attempts)b),
+                        coalesce(%(timeout_seconds)b::float8, (SELECT default_timeout_seconds FROM said), %(other_timeout)b),
                         coalesce(%(run_at)b::timestamptz, now() + make_interval(secs => %(delay)b)),
                         %(payload)s::json, nullif(%(backoff)s, 'null')::json, %(concurrency_key)s)
                 RETURNING """
-                + _GIVEN
+                + _GIVEN,
+                before="""
+                said AS (
+                    SELECT default_priority, default_max_attempts, default_timeout_seconds
+                      FROM queues WHERE name = %(queue)b),
+                """,
             ),
             {**one(job), **audit_row(deed)},
             is_planned_once=True,

@@ -16,7 +16,7 @@ from chalicelib.store.audit import AuditStore
 from chalicelib.store.database import Database
 from chalicelib.submissions import Submission
 from tests.integration.calls import Api, problem
-from tests.integration.conftest import World, put_in_status
+from tests.integration.conftest import FOREVER, World, put_in_status
 
 
 def test_all_that_waits_is_cancelled_and_may_be_revived(api: Api, world: World, conn: psycopg.Connection[Any]) -> None:
@@ -88,6 +88,14 @@ def test_what_left_the_queue_since_it_was_found_is_spared(world: World) -> None:
 
     assert world.scheduler.cancel_all([job.id], waiting_in="mail") == []
     assert world.store.get(job.id).status is JobStatus.QUEUED
+
+
+def test_what_has_begun_since_it_was_found_is_spared(world: World) -> None:
+    job = world.submit(queue="mail")
+    world.fetcher().fetch(["mail"], 10, FOREVER)
+
+    assert world.scheduler.cancel_all([job.id], waiting_in="mail") == []
+    assert world.store.get(job.id).cancel_requested_at is None
 
 
 def a_deed() -> Deed:
