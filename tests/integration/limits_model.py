@@ -90,18 +90,64 @@ class Queue:
         startable = sum(min(count, self.room_of(party, running)) for party, count in parties.items())
         return min(asked, self.room(running), startable)
 
-    def least(self, asked: int, waiting: Sequence[Waiting], running: Counter[str]) -> float:
-        """How many have to start now, rates and all: nobody waits for a slot or a start that is there."""
-        parties = Counter(job.party for job in waiting)
-        startable = sum(
-            min(count, self.room_of(party, running), _surely(self.paces.get(party))) for party, count in parties.items()
-        )
-        return min(asked, self.room(running), _surely(self.pace), startable)
+    def least(
+        self, asked: int, waiting: Sequence[Waiting], running: Counter[str], returning: Sequence[Waiting] = ()
+    ) -> float:
+        """How many have to start now, rates and all: nobody waits for a slot or a start that is there.
 
-    def expect_in_order(self, taken: Sequence[Waiting], waiting: Sequence[Waiting], running: Counter[str]) -> None:
-        """Strict priority; among a key's jobs the urgent first and then the old. A key at a limit holds up no other."""
+        returning: of those that wait, whose leases are over: where slots are counted they keep theirs until somebody takes them.
+        """
+        if not self.counts_slots or not returning:
+            return min(asked, self.room(running), _surely(self.pace), self._startable(waiting, running))
+        kept = running + Counter(job.party for job in returning)
+        if self._are_too_many(kept):
+            return 0  # some give up their slots, and who that is, is not promised
+        fresh = [job for job in waiting if job not in {*returning}]
+        coming_back = sum(
+            min(count, _surely(self.paces.get(party)))
+            for party, count in Counter(job.party for job in returning).items()
+        )
+        # A key that comes back may have used up its own starts.
+        paced = {job.party for job in returning} & {*self.paces}
+        others = [job for job in fresh if job.party not in paced]
+        room = 0 if self.limits.is_paused else math.inf
+        room = min(room, coming_back + min(self.room(kept), self._startable(others, kept)))
+        return min(asked, _surely(self.pace), room)
+
+    def _startable(self, waiting: Sequence[Waiting], running: Counter[str]) -> float:
+        return sum(
+            min(count, self.room_of(party, running), _surely(self.paces.get(party)))
+            for party, count in Counter(job.party for job in waiting).items()
+        )
+
+    @property
+    def counts_slots(self) -> bool:
+        return self.limits.slots is not None or self.limits.slots_per_key is not None
+
+    def _are_too_many(self, leases: Counter[str]) -> bool:
+        most, most_of_a_key = self.limits.slots, self.limits.slots_per_key
+        keyed = max((count for party, count in leases.items() if party != PLAIN), default=0)
+        return (most is not None and leases.total() > most) or (most_of_a_key is not None and keyed > most_of_a_key)
+
+    def expect_in_order(
+        self,
+        taken: Sequence[Waiting],
+        waiting: Sequence[Waiting],
+        running: Counter[str],
+        returning: Sequence[Waiting] = (),
+    ) -> None:
+        """Strict priority; among a key's jobs the urgent first and then the old. A key at a limit holds up no other.
+
+        returning: as above; they go on before anything starts, in any order.
+        """
         assert len({*taken}) == len(taken)
         assert {*taken} <= {*waiting}
+        if self.counts_slots and returning:
+            running = running + Counter(job.party for job in returning)
+            taken = [job for job in taken if job not in {*returning}]
+            waiting = [job for job in waiting if job not in {*returning}]
+            if self._are_too_many(running):
+                return
         ranks = [job.rank for job in taken]
         assert ranks == sorted(ranks)
         left = {*waiting} - {*taken}

@@ -93,9 +93,9 @@ def test_workers_keep_to_all_limits_and_end_every_job_though_some_of_them_are_ki
         wait_for_finished(world, conn, JOBS)
 
     rows = world.store.find(ids)
-    stolen = {each.id for each in [*early.jobs, *late.jobs]}
-    assert len(stolen) == 4
+    stolen = Counter(each.id for each in [*early.jobs, *late.jobs])  # the second may have had one of the first one's
+    assert stolen.total() == 4
     assert {row.status for row in rows} == {JobStatus.COMPLETED}
-    assert all((row.attempt, row.crashes) == ((2, 1) if row.id in stolen else (1, 0)) for row in rows)
+    assert all((row.attempt, row.crashes) == (1 + stolen[row.id], stolen[row.id]) for row in rows)
     assert crowd.most == SLOTS
     assert max(crowd.most_of[key] for key in KEYS if key) == SLOTS_PER_KEY

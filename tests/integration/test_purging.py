@@ -92,7 +92,7 @@ def test_what_left_the_queue_since_it_was_found_is_spared(world: World) -> None:
 
 def test_what_has_begun_since_it_was_found_is_spared(world: World) -> None:
     job = world.submit(queue="mail")
-    world.fetcher().fetch(["mail"], 10, FOREVER)
+    world.fetcher().fetch({"mail": 10}, FOREVER)
 
     assert world.scheduler.cancel_all([job.id], waiting_in="mail") == []
     assert world.store.get(job.id).cancel_requested_at is None
