@@ -45,9 +45,13 @@ def test_the_example_handler_works(monkeypatch: pytest.MonkeyPatch) -> None:
 
     added = Registry()
     monkeypatch.setattr(handlers, "_types", added._types)
-    (example,) = blocks("python")
-    exec(compile(example.replace("from __future__", ""), "README.md", "exec"), {"__name__": "greetings"})  # noqa: S102
+    monkeypatch.setattr(handlers, "_declared", added._declared)
+    module = {"__name__": "greetings"}
+    for example in blocks("python"):
+        exec(compile(example, "README.md", "exec"), module)  # noqa: S102
 
     job_type = added.get("greet")
     context = an_attempt()
     assert job_type.run(job_type.decode(msgspec.json.encode({"name": "Ada"})), context) == ["Hello, Ada!"]
+    (declared,) = added._declared
+    assert declared.run is added.get("greet_all").run
