@@ -391,7 +391,7 @@ def _redis() -> redis.Redis:
     return redis_link.connect(settings().redis_url)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _database(role: str) -> Database:
     """One connection for each role, because each role has a thread of its own."""
     patience = API_PATIENCE_SECONDS if role == "api" else PATIENCE_SECONDS

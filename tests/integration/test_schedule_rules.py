@@ -28,7 +28,7 @@ from chalicelib.submissions import Submission
 from chalicelib.timetable import Timetable
 from infra.local.services import Addresses
 from tests.integration.calls import Api, problem
-from tests.integration.conftest import World, a_timetable, put_in_status
+from tests.integration.conftest import World, a_scheduler, a_timetable, put_in_status
 
 ECHO = Submission(job_type="echo", payload=msgspec.Raw(b'{"n":1}'))
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -791,7 +791,7 @@ def test_a_schedule_that_is_changed_by_two_at_once_is_as_one_of_them_said(
 
     def put(database: Database, seconds: int) -> int | None:
         start.wait(10)
-        timetable = a_timetable(database, world.scheduler)
+        timetable = a_timetable(database, a_scheduler(database, world.cache, world.registry))
         return timetable.put("a", a_definition(interval_seconds=seconds)).rules.timing.interval_seconds
 
     with ThreadPoolExecutor(2) as threads:
