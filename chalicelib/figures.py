@@ -50,6 +50,14 @@ class Depth(msgspec.Struct, frozen=True):
     oldest_age_seconds: float | None
 
 
+class KeyCounts(msgspec.Struct, frozen=True):
+    """Concurrency keys of a queue: those that wait for their turn, and those that a limit of theirs holds back. A key whose jobs
+    are all gone counts until its turn comes."""
+
+    waiting: int
+    held_back: int
+
+
 class QueueStats(msgspec.Struct, frozen=True, kw_only=True):
     """One queue now, and in the last minute."""
 
@@ -58,6 +66,7 @@ class QueueStats(msgspec.Struct, frozen=True, kw_only=True):
     oldest_age_seconds: float | None
     in_per_minute: float
     out_per_minute: float
+    keys: KeyCounts | None = None  # None: Redis did not say
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):

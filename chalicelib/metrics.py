@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chalicelib.figures import Depth, RetentionFigures, ScheduleFigures, Total
+from chalicelib.figures import Depth, KeyCounts, RetentionFigures, ScheduleFigures, Total
 from chalicelib.histograms import cumulative
 from chalicelib.queue_settings import QueueSettings, Rate
 
@@ -27,6 +27,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionFigures | None = None
     schedules: ScheduleFigures = ScheduleFigures({}, 0.0)
     settings: Sequence[QueueSettings] = ()
+    keys: Mapping[str, KeyCounts] = {}
 
 
 def text(figures: Figures) -> str:
@@ -70,6 +71,11 @@ def _now(figures: Figures) -> Iterator[Metric]:
             jobs.add_metric([queue, status], count)
         ages.add_metric([queue], depth.oldest_age_seconds or 0.0)
     yield from (jobs, ages)
+    waiting = GaugeMetricFamily("jobscheduler_queue_keys", "Concurrency keys with jobs.", labels=["queue", "state"])
+    for queue, keys in figures.keys.items():
+        waiting.add_metric([queue, "waiting"], keys.waiting)
+        waiting.add_metric([queue, "held_back"], keys.held_back)
+    yield waiting
     yield from _scheduled(figures.schedules)
     if figures.workers is not None:
         workers = GaugeMetricFamily("jobscheduler_workers", "Worker processes that show life.", labels=["form"])

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 import redis
 
+from chalicelib.figures import KeyCounts
 from chalicelib.jobs import Job, JobStatus
 from chalicelib.members import KEY_BYTES, RANK_STEP, Ranked, is_keyed, member, rank
 from chalicelib.queue_scripts import SYNC, SYNC_KEYED, TAKE
@@ -125,6 +126,17 @@ class Queues:
         """Those of queues that have jobs, of whatever kind."""
         names = self.names()
         return [name for name, is_busy in zip(names, self._are_busy(names), strict=True) if is_busy]
+
+    def keys(self, names: Sequence[str]) -> dict[str, KeyCounts]:
+        """By queue: how many of its keys wait, and are held back."""
+        batch = Batch(self._redis)
+        for name in names:
+            _, _, turns, parked = turns_of(name)
+            batch.commands.zcard(turns)
+            batch.commands.zscore(turns, b"")  # jobs without a key
+            batch.commands.zcard(parked)
+        answers = iter(batch.send())
+        return {name: _counts(next(answers), next(answers), next(answers)) for name in names}
 
     def forget_idle(self, most: int = MOST_NAMES) -> int:
         """Where there are more names than ``most``, forget those whose queues are empty. Returns how many.
@@ -235,6 +247,10 @@ def _is_placed(entry: bytes, found: Sequence[bool]) -> bool:
     """found: whether the job is in each of its queue's sets and has a slot, and its key a turn, or is parked."""
     ready, delayed, leased, line, slot, turn, parked = found
     return ready or delayed or (leased and (slot or not is_keyed(entry))) or (line and (turn or parked))
+
+
+def _counts(turns: int, plain: float | None, parked: int) -> KeyCounts:
+    return KeyCounts(turns - (plain is not None), parked)
 
 
 def _look(wait: int, weight: bytes, *members: bytes) -> Look:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from chalicelib.figures import MinuteStats, QueueStats, Stats
+from chalicelib.figures import KeyCounts, MinuteStats, QueueStats, Stats
 from chalicelib.joblog import LogLine
 from chalicelib.queue_settings import QueueSettings, Rate
 from chalicelib.views import Time, rfc3339
@@ -35,7 +35,8 @@ class LogsView(msgspec.Struct, frozen=True):
 
 
 class QueueView(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue: what is set of it, and what waits in it. oldest_age_seconds: of what is due."""
+    """A queue: what is set of it, and what waits in it. oldest_age_seconds: of what is due; keys: of its jobs, null without
+    Redis."""
 
     name: str
     paused: bool
@@ -51,6 +52,7 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     oldest_age_seconds: float | None
     in_per_minute: float
     out_per_minute: float
+    keys: KeyCounts | None
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +120,7 @@ def queue_view(settings: QueueSettings, stats: QueueStats) -> QueueView:
         oldest_age_seconds=stats.oldest_age_seconds,
         in_per_minute=stats.in_per_minute,
         out_per_minute=stats.out_per_minute,
+        keys=stats.keys,
     )
 
 

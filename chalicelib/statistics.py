@@ -18,6 +18,7 @@ from chalicelib.figures import (
     MOST_SERIES,
     UNFINISHED,
     Depth,
+    KeyCounts,
     MinuteStats,
     QueueStats,
     RetentionFigures,
@@ -86,9 +87,11 @@ class Statistics:
         """By name: every queue that has jobs or had some, as far as Redis is there to say so."""
         depths, came, went = self._depths().value, self._in_per_minute(), self._out_per_minute()
         names = {*depths, *came, *went}
+        keys: dict[str, KeyCounts] = {}
         with suppress(QueueUnavailable):
             names.update(self._queues.names())
-        return [_queue(name, depths.get(name, NO_DEPTH), came, went) for name in sorted(names)]
+            keys = self._queues.keys(sorted(names))
+        return [_queue(name, depths.get(name, NO_DEPTH), came, went, keys.get(name)) for name in sorted(names)]
 
     def depths(self) -> dict[str, Depth]:
         """By queue: those with unfinished jobs."""
@@ -102,14 +105,18 @@ class Statistics:
         """For Prometheus. Without Redis, what only Redis knows is left out."""
         forms: dict[str, int] | None = None
         connections: int | None = None
+        keys: dict[str, KeyCounts] = {}
+        depths = largest_depths(self.depths())
         try:
+            keys = self._queues.keys(list(depths))
             connections = len(self._connections.all())
             forms = _by_form(self._workers.all(SIGN_OF_LIFE))  # and none that was killed lately
         except QueueUnavailable as error:
             logger.warning("metrics without redis", extra={"reason": str(error)})
         return metrics.text(
             metrics.Figures(
-                depths=largest_depths(self.depths()),
+                depths=depths,
+                keys=keys,
                 totals=largest_totals(self._totals()),
                 workers=forms,
                 connections=connections,
@@ -153,13 +160,14 @@ class Statistics:
         ).value
 
 
-def _queue(name: str, depth: Depth, came: Rates, went: Rates) -> QueueStats:
+def _queue(name: str, depth: Depth, came: Rates, went: Rates, keys: KeyCounts | None) -> QueueStats:
     return QueueStats(
         name=name,
         depth={label: depth.counts.get(label, 0) for label in UNFINISHED},
         oldest_age_seconds=depth.oldest_age_seconds,
         in_per_minute=round(came.get(name, 0.0), 1),
         out_per_minute=round(went.get(name, 0.0), 1),
+        keys=keys,
     )
 
 

@@ -104,7 +104,8 @@ local function serve(key, turn, most, turns, starts)
   local free, wait, due = room(key)
   if free < 1 then
     redis.call('ZREM', TURNS, key)
-    redis.call('ZADD', PARKED, now + wait, key)
+    local from, to = line(key)
+    if redis.call('ZLEXCOUNT', LINES, from, to) > 0 then redis.call('ZADD', PARKED, now + wait, key) end
     return {}
   end
   local members = first_of(key, math.floor(turn / STEP), math.min(most, free))

@@ -21,6 +21,7 @@ from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
 from chalicelib.throttle import throttle_of
 from chalicelib.turns import turns_of
+from tests.integration.calls import Api
 from tests.integration.conftest import World, a_flow, claim
 
 LINES, SLOTS, TURNS, PARKED = turns_of("default")
@@ -390,6 +391,21 @@ def test_a_slot_whose_lease_was_removed_by_hand_is_no_slot(world: World, line: L
     world.cache.zunionstore(PARKED, {PARKED: 0})
 
     assert line.take() == "a"
+
+
+def test_the_api_and_prometheus_tell_how_many_keys_wait_and_are_held_back(line: Line, flow: Flow, api: Api) -> None:
+    flow.change("default", QueueChange(max_running_per_key=1))
+    line.add("aabc-")
+    line.take(1)
+    line.take(1)
+    line.take()
+    line.add("de")
+
+    told = api.get("/queues/default").json_body["keys"]
+
+    assert told == {"waiting": 2, "held_back": 1}
+    metrics = api.get("/metrics").body.decode()
+    assert 'jobscheduler_queue_keys{queue="default",state="held_back"} 1.0' in metrics
 
 
 @pytest.mark.parametrize("lost", [LINES, TURNS])
