@@ -186,7 +186,12 @@ def _params(request: Request) -> dict[str, list[str]]:
 def _body_of(request: Request, shape: Any) -> Any:
     """None where there is no body and none is needed."""
     raw = _body(request)
-    return None if not raw and is_optional(shape) else decoded(raw, shape)
+    if not is_optional(shape):
+        return decoded(raw, shape)
+    (needed,) = (
+        part for part in get_args(shape) if part is not type(None)
+    )  # a body that says null is no body left out
+    return decoded(raw, needed) if raw else None
 
 
 def is_optional(shape: Any) -> bool:

@@ -25,7 +25,7 @@ def filter_case(context: Any, case: schemathesis.Case[Any]) -> bool:
         return True
     jobs = body["jobs"] if isinstance(body.get("jobs"), list) else [body]
     if "job" in body or "count" in body or KINDS & body.keys():
-        return _can_be_meant(body.get("job")) and _names_times(body)
+        return _can_be_meant(body.get("job")) and _can_be_scheduled(body.get("job")) and _names_times(body)
     if "from" in body or "to" in body:
         return _is_range(body)
     return all(_can_be_meant(job) for job in jobs) and not _is_over(body.get("expires_at"))
@@ -50,8 +50,15 @@ def _whole(value: Any) -> Any:
             return value
 
 
+def _can_be_scheduled(job: Any) -> bool:
+    """The schedule says when, and whether its jobs may meet."""
+    return not isinstance(job, dict) or not any(job.get(name) for name in ("run_at", "delay_seconds", "unique"))
+
+
 def _can_be_meant(job: Any) -> bool:
     payload: Any = job.get("payload") if isinstance(job, dict) else None
+    if isinstance(job, dict) and job.get("run_at") and job.get("delay_seconds"):
+        return False  # one of them at most
     match payload:
         case {"url": None, "text": None}:
             return False  # that one is to be given, the description does say, but boundary values are made without reading it
