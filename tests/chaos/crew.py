@@ -30,6 +30,7 @@ class Member:
         self, name: str, module: str, arguments: list[str], environment: Mapping[str, str], logs: Path
     ) -> None:
         self.name = name
+        self.may_die = "--die" in arguments  # by itself, at a step that may come as late as the end
         with (logs / f"{name}.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", f"tests.chaos.{module}", *arguments],
@@ -158,7 +159,7 @@ class Crew:
             worker.process.send_signal(signal.SIGTERM)
         for member in [*self.workers, *self.ticks]:
             member.process.wait(STOP_SECONDS)
-            self._bid_farewell(member, 0)
+            self._bid_farewell(member, 0, *([-signal.SIGKILL] if member.may_die else []))
         self.workers, self.ticks = [], []
 
     def kill_all(self) -> None:
