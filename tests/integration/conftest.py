@@ -23,6 +23,7 @@ from chalicelib.chores import Chores
 from chalicelib.connections import Connections
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
+from chalicelib.firing import Ticker
 from chalicelib.flow import Flow
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, Registry, job
@@ -373,6 +374,21 @@ def a_job_pruning(database: Database, **parts: Any) -> JobPruning:
     )
 
 
+@pytest.fixture
+def timetable(world: World, database: Database) -> Timetable:
+    return a_timetable(database, world.scheduler)
+
+
+@pytest.fixture
+def firings(database: Database) -> FiringStore:
+    return FiringStore(database)
+
+
+@pytest.fixture
+def ticker(world: World, firings: FiringStore) -> Ticker:
+    return Ticker(firings=firings, scheduler=world.scheduler)
+
+
 def a_timetable(database: Database, scheduler: Scheduler) -> Timetable:
     return Timetable(
         store=ScheduleStore(database), firings=FiringStore(database), runs=RunStore(database), scheduler=scheduler
@@ -427,3 +443,20 @@ def put_in_status(conn: psycopg.Connection[Any], job: Job, status: JobStatus) ->
         """,
         {"status": status, "id": job.id},
     )
+
+
+def explain(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Plans of the statements that it runs from here on, as Postgres executed them."""
+    plans: list[str] = []
+    fetch = database.fetch
+
+    def explaining(query: Any, params: Any = None, **options: Any) -> Any:
+        with database.transaction() as connection:
+            rows = connection.execute(b"EXPLAIN (ANALYZE, COSTS OFF) " + query.encode(), params).fetchall()
+            plans.append("\n".join(line for (line,) in rows))
+            raise psycopg.Rollback
+        return fetch(query, params, **options) if "RETURNING" in query or "SELECT" in query else 0
+
+    monkeypatch.setattr(database, "fetch", explaining)
+    monkeypatch.setattr(database, "count", explaining)
+    return plans

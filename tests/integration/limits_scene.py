@@ -7,28 +7,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-import psycopg
 import redis
-from hypothesis.stateful import RuleBasedStateMachine, invariant
+from hypothesis.stateful import invariant
 
-from chalicelib.announcer import Announcer
-from chalicelib.chores import Chores
 from chalicelib.jobs import ClaimedJob, Job, JobStatus
 from chalicelib.members import KEY_BYTES, key_hash, member, raw_id_of
 from chalicelib.queue_settings import QueueChange
-from chalicelib.redis_link import WAKE_CHANNEL
-from chalicelib.scheduler import Scheduler
-from chalicelib.store.database import Database
-from chalicelib.store.unique import UniqueStore
 from chalicelib.throttle import throttle_of
 from chalicelib.turns import turns_of
-from chalicelib.worker import Budget
-from tests.integration.conftest import World, a_flow, a_maintenance
+from tests.integration.conftest import a_flow
 from tests.integration.limits_model import PLAIN, Queue, Waiting
-from tests.integration.lossy import Claim, Hands, Severable
+from tests.integration.lossy import Claim, Hands
+from tests.integration.machines import Stage
 from tests.integration.model import ModelJob
 
 QUEUES = ("a", "b")
@@ -92,38 +84,17 @@ class Shelf:
         return bool(self.has_mark and not self.has_copy)
 
 
-class LimitsScene(RuleBasedStateMachine):
-    """Begins empty. The rules of one job are those of ``model``; this adds what queues promise."""
+class LimitsScene(Stage):
+    """The rules of one job are those of ``model``; this adds what queues promise."""
 
-    world: World
-    conn: psycopg.Connection[Any]
-    database: Database
+    crew = 2
 
     def __init__(self) -> None:
         super().__init__()
-        self.conn.execute("DELETE FROM jobs")
-        self.conn.execute("DELETE FROM queues")
-        self.world.cache.flushall()
-        Chores(self.world.cache).set_epoch()
-        self.link = Severable(self.world.cache)
-        self.scheduler = Scheduler(
-            registry=self.world.registry,
-            store=self.world.store,
-            unique=UniqueStore(self.database),
-            queues=self.world.queues,
-            announcer=Announcer(redis_link=self.link, stream=self.world.stream, store=self.world.store),
-            workers=self.world.workers,
-            waker=self.world.waker,
-        )
         self.flow = a_flow(self.database, self.world.cache)
-        self.maintenance = a_maintenance(self.database, self.world.cache)
-        self.hired = 0
-        self.workers = [self.hire() for _ in range(WORKERS)]
         self.queues = {name: Queue() for name in QUEUES}
         self.model: dict[UUID, ModelJob] = {}
         self.rows: dict[UUID, Job] = {}
-        self.claims: list[Claim] = []
-        self.is_lost = False  # Redis was flushed, and nobody has rebuilt it
         self.has_strays = False  # something did not reach Redis, or was lost there, and nobody has mended it
         self.has_phantoms = False  # leases were lost, and the slots of jobs that are finished may be left
         self.unaware: set[UUID] = set()  # running jobs whose leases Redis does not know
@@ -131,10 +102,6 @@ class LimitsScene(RuleBasedStateMachine):
         self.clock_ahead = ""  # redis's or postgres's, by less than a lease
         self.troubled_at = -LOOKED_AT_AGAIN  # leases or slots were lost: keys may wait for what nobody holds any more
         self.outer_error = sys.exception()
-
-    def hire(self) -> Hands:
-        self.hired += 1
-        return Hands(f"w{self.hired}", self.world, self.link)
 
     # What must be so after every step
 
@@ -322,17 +289,7 @@ class LimitsScene(RuleBasedStateMachine):
             self.age_redis(7_200)
             self.run_a_worker()
             self.expect_the_end()
-        for database in self.world._databases:
-            database.close()
-
-    def run_a_worker(self) -> None:
-        worker = self.world.worker()
-        # Its bell rings when it goes: it would listen to silence for 0.25 s.
-        worker._keeper._say_goodbye = self.ring
-        worker.run(Budget(A_MOMENT, until_empty=True), grace=A_MOMENT)
-
-    def ring(self) -> None:
-        self.world.cache.publish(WAKE_CHANNEL, "")
+        self.close()
 
     def expect_the_end(self) -> None:
         for row in self.world.store.find([*self.model]) if self.model else []:

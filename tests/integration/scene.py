@@ -5,23 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
-import psycopg
-from hypothesis.stateful import RuleBasedStateMachine, invariant
+from hypothesis.stateful import invariant
 
-from chalicelib.announcer import Announcer
-from chalicelib.chores import Chores
 from chalicelib.jobs import Completed, Job, JobStatus
-from chalicelib.redis_link import WAKE_CHANNEL
-from chalicelib.scheduler import Scheduler
-from chalicelib.store.database import Database
-from chalicelib.store.unique import UniqueStore
-from chalicelib.worker import Budget
-from tests.integration.conftest import World, a_maintenance
-from tests.integration.lossy import Claim, Hands, Severable
+from tests.integration.lossy import Claim, Hands
+from tests.integration.machines import Stage
 from tests.integration.model import ModelJob, Reminder
 
 QUEUES = ("a", "b")
@@ -41,44 +32,18 @@ class Seen:
         return f"<job {self.row.id} at version {self.row.version}, {self.place}>"
 
 
-class Scene(RuleBasedStateMachine):
-    """Begins empty. Jobs are numbered in the order they came."""
-
-    world: World
-    conn: psycopg.Connection[Any]
-    database: Database
+class Scene(Stage):
+    """Jobs are numbered in the order they came."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conn.execute("DELETE FROM jobs")
-        self.world.cache.flushall()
-        Chores(self.world.cache).set_epoch()
-        self.is_lost = False  # Redis was flushed, and nobody has rebuilt it
-        self.link = Severable(self.world.cache)
-        self.scheduler = Scheduler(
-            registry=self.world.registry,
-            store=self.world.store,
-            unique=UniqueStore(self.database),
-            queues=self.world.queues,
-            announcer=Announcer(redis_link=self.link, stream=self.world.stream, store=self.world.store),
-            workers=self.world.workers,
-            waker=self.world.waker,
-        )
-        self.maintenance = a_maintenance(self.database, self.world.cache)
-        self.hired = 0
-        self.workers: list[Hands] = [self.hire() for _ in range(WORKERS)]
         self.ids: list[UUID] = []
         self.model: dict[UUID, ModelJob] = {}
         self.reminders: dict[UUID, Reminder] = {}
-        self.claims: list[Claim] = []
         self.history: list[Seen] = []
         self.last: dict[UUID, Job] = {}
         self.made: set[tuple[UUID, int]] = set()
         self.outer_error = sys.exception()
-
-    def hire(self) -> Hands:
-        self.hired += 1
-        return Hands(f"w{self.hired}", self.world, self.link)
 
     @invariant()
     def rows_are_as_the_rules_say(self) -> None:
@@ -159,17 +124,7 @@ class Scene(RuleBasedStateMachine):
                 assert job.is_final
             self.rows_are_as_the_rules_say()
             assert not any(reminder.is_due for reminder in self.reminders_in_redis().values())
-        for database in self.world._databases:
-            database.close()
-
-    def run_a_worker(self) -> None:
-        worker = self.world.worker()
-        # Its bell rings when it goes: it would listen to silence for 0.25 s.
-        worker._keeper._say_goodbye = self.ring
-        worker.run(Budget(A_MOMENT, until_empty=True), grace=A_MOMENT)
-
-    def ring(self) -> None:
-        self.world.cache.publish(WAKE_CHANNEL, "")
+        self.close()
 
     def numbers(self, fits: Callable[[ModelJob], bool]) -> list[int]:
         return [number for number, job_id in enumerate(self.ids) if fits(self.model[job_id])]

@@ -67,11 +67,6 @@ def place(database: Database, world: World, tmp_path: Path) -> Place:
     return Place(database, world, tmp_path)
 
 
-@pytest.fixture
-def timetable(world: World, database: Database) -> Timetable:
-    return a_timetable(database, world.scheduler)
-
-
 H = TypeVar("H", bound=Callable[..., object])
 
 

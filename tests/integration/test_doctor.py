@@ -39,7 +39,7 @@ from chalicelib.store.partitions import PartitionStore, first_id_at
 from chalicelib.worker import Budget
 from chalicelib.workers import Workers
 from infra.local.services import Addresses
-from tests.integration.conftest import FOREVER, World, a_job, a_maintenance, insert, put_in_status
+from tests.integration.conftest import FOREVER, World, a_job, a_maintenance, explain, insert, put_in_status
 
 Examine = Callable[..., Report]
 OK = Severity.OK
@@ -1108,15 +1108,7 @@ def test_a_walk_over_the_unfinished_rows_leaves_out_all_others(
         """
     )
     conn.execute("ANALYZE jobs")
-    plans: list[str] = []
-    fetch = database.fetch
-
-    def explaining(query: Any, params: Any = None) -> Any:
-        rows = conn.execute(b"EXPLAIN (ANALYZE, COSTS OFF) " + query.encode(), params, binary=False).fetchall()
-        plans.append("\n".join(line for (line,) in rows))
-        return fetch(query, params)
-
-    monkeypatch.setattr(database, "fetch", explaining)
+    plans = explain(database, monkeypatch)
     pages = list(StoreInspection(database).unfinished())
 
     assert {job.id for page in pages for job in page} == wanted

@@ -12,9 +12,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, precondition, rule
 
 from chalicelib.errors import IllegalMove, StoreUnavailable
 from chalicelib.fetcher import Fetched
@@ -30,6 +29,7 @@ from tests.integration.conftest import FOREVER, World
 from tests.integration.limits_model import PLAIN, Limits, Pace, expect_turns
 from tests.integration.limits_scene import KEYS, QUEUES, WORKERS, LimitsScene, Shelf
 from tests.integration.lossy import Claim, Hands
+from tests.integration.machines import run_machine
 from tests.integration.model import ModelJob
 
 T = TypeVar("T")
@@ -393,19 +393,4 @@ def test_whatever_happens_limits_hold_and_nothing_is_stuck(
 ) -> None:
     caplog.set_level(logging.CRITICAL)  # outages by the thousand
 
-    class Machine(AnyLimits):
-        pass
-
-    Machine.world, Machine.conn, Machine.database = world, conn, database
-
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            phases=[Phase.generate],  # a failure is shown as it was found: to make it small takes minutes
-            print_blob=True,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-        ),
-    )
+    run_machine(AnyLimits, EXAMPLES, STEPS, world=world, conn=conn, database=database)

@@ -23,7 +23,7 @@ from chalicelib.store.lists import JobFilter, JobLists, Part
 from chalicelib.store.partitions import first_id_at
 from chalicelib.store.unfinished import START
 from chalicelib.views import INLINE_BYTES, inline
-from tests.integration.conftest import World, a_job, claim, insert
+from tests.integration.conftest import World, a_job, claim, explain, insert
 
 TODAY_READ_WHOLE = f"Seq Scan on jobs_{datetime.now(UTC):%Y%m%d}"  # the other days' partitions are empty here
 BOOM = AttemptError(type="ValueError", message="boom")
@@ -267,19 +267,7 @@ def test_a_claim_finds_rows_by_id(busy: None, world: World, explained: list[str]
 
 @pytest.fixture
 def explained(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Plans of the statements that the store runs from here on, as Postgres executed them."""
-    plans: list[str] = []
-    database = world.store._database
-    fetch = database.fetch
-
-    def explaining(query: Any, params: Any = None, **options: Any) -> Any:
-        with database.transaction() as connection:
-            rows = connection.execute(b"EXPLAIN (ANALYZE, COSTS OFF) " + query.encode(), params).fetchall()
-            plans.append("\n".join(line for (line,) in rows))
-            raise psycopg.Rollback
-        return fetch(query, params, **options) if "RETURNING" in query or "SELECT" in query else 0
-
-    monkeypatch.setattr(database, "fetch", explaining)
-    monkeypatch.setattr(database, "count", explaining)
-    world.attempts = AttemptStore(database)
+    """Plans of the statements that the stores run from here on."""
+    plans = explain(world.store._database, monkeypatch)
+    world.attempts = AttemptStore(world.store._database)
     return plans

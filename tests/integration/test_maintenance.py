@@ -16,7 +16,7 @@ from chalicelib.store.jobs import JobStore
 from chalicelib.store.partitions import PartitionStore, first_id_at
 from chalicelib.store.unfinished import START
 from infra.local.services import Addresses
-from tests.integration.conftest import FOREVER, World, a_job, a_maintenance, insert
+from tests.integration.conftest import FOREVER, World, a_job, a_maintenance, explain, insert
 
 
 @pytest.fixture
@@ -196,15 +196,7 @@ def test_a_page_of_the_unfinished_costs_a_page_however_many_there_are(
         """
     )
     conn.execute("ANALYZE jobs")
-    plans: list[str] = []
-    fetch = database.fetch
-
-    def explaining(query: Any, params: Any = None) -> Any:
-        rows = conn.execute(b"EXPLAIN (ANALYZE, COSTS OFF) " + query.encode(), params, binary=False).fetchall()
-        plans.append("\n".join(line for (line,) in rows))
-        return fetch(query, params)
-
-    monkeypatch.setattr(database, "fetch", explaining)
+    plans = explain(database, monkeypatch)
     after, seen = START, 0
     while page := JobStore(database).unfinished(after, timedelta(0), 1_000):
         after, seen = (page[-1].queue, page[-1].id), seen + len(page)

@@ -13,13 +13,11 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     initialize,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from chalicelib.attempt import StopReason
@@ -43,6 +41,7 @@ from chalicelib.store.database import Database
 from chalicelib.submissions import Submission
 from tests.integration.conftest import FOREVER, World
 from tests.integration.lossy import Claim, Hands
+from tests.integration.machines import run_machine
 from tests.integration.model import ModelJob, Reminder
 from tests.integration.scene import QUEUES, Scene, Seen
 
@@ -342,24 +341,10 @@ def as_an_executor_decides(job: ClaimedJob, outcome: Outcome) -> Outcome:
     return Failed(BOOM) if isinstance(outcome, Retry) and not job.has_attempts_left else outcome
 
 
-@pytest.mark.timeout(120 + 60 * EXAMPLES)  # a failure is made small before it is shown: that takes minutes
+@pytest.mark.timeout(120 + 5 * EXAMPLES)
 def test_moves_in_any_order_do_what_the_rules_say(
     world: World, conn: psycopg.Connection[Any], database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL)  # outages by the thousand
 
-    class Machine(AnyOrder):
-        pass
-
-    Machine.world, Machine.conn, Machine.database = world, conn, database
-
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-        ),
-    )
+    run_machine(AnyOrder, EXAMPLES, STEPS, world=world, conn=conn, database=database)

@@ -36,21 +36,6 @@ MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def timetable(world: World, database: Database) -> Timetable:
-    return a_timetable(database, world.scheduler)
-
-
-@pytest.fixture
-def firings(database: Database) -> FiringStore:
-    return FiringStore(database)
-
-
-@pytest.fixture
-def ticker(world: World, firings: FiringStore) -> Ticker:
-    return Ticker(firings=firings, scheduler=world.scheduler)
-
-
-@pytest.fixture
 def runs(database: Database) -> RunStore:
     return RunStore(database)
 

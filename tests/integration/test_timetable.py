@@ -43,21 +43,6 @@ def schedules(database: Database) -> ScheduleStore:
     return ScheduleStore(database)
 
 
-@pytest.fixture
-def timetable(world: World, database: Database) -> Timetable:
-    return a_timetable(database, world.scheduler)
-
-
-@pytest.fixture
-def firings(database: Database) -> FiringStore:
-    return FiringStore(database)
-
-
-@pytest.fixture
-def ticker(world: World, firings: FiringStore) -> Ticker:
-    return Ticker(firings=firings, scheduler=world.scheduler)
-
-
 def a_definition(**fields: Any) -> Definition:
     return Definition(**{"cron": "0 * * * *", "job": ECHO, **fields})
 

@@ -15,15 +15,15 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from chalicelib.errors import UniqueConflict
 from chalicelib.jobs import AttemptError, ClaimedJob, Completed, Failed, NewJob, Outcome, Retry, Settlement
 from chalicelib.store.unique import UniqueStore
 from chalicelib.uniqueness import OnConflict, Term, Uniqueness
 from tests.integration.conftest import World, a_job, claim
+from tests.integration.machines import run_machine
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
 STEPS = 40
@@ -278,22 +278,7 @@ class AnyOrder(RuleBasedStateMachine):
 
 @pytest.mark.timeout(120 + 5 * EXAMPLES)
 def test_there_is_one_such_job_whatever_comes_between(world: World, conn: psycopg.Connection[Any]) -> None:
-    class Machine(AnyOrder):
-        pass
-
-    Machine.world, Machine.conn, Machine.store = world, conn, UniqueStore(world.new_store()._database)
-
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            phases=[Phase.generate],  # a failure is shown as it was found: to make it small takes minutes
-            print_blob=True,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-        ),
-    )
+    run_machine(AnyOrder, EXAMPLES, STEPS, world=world, conn=conn, store=UniqueStore(world.new_store()._database))
 
 
 # At once
