@@ -47,7 +47,7 @@ class Fetcher:
         self._queues = queues
         self._announcer = announcer
         self._worker_id = worker_id
-        self._in_doubt: Taken = {}
+        self._in_doubt: Entries = {}
 
     def fetch(self, shares: Mapping[str, int], fits: timedelta) -> Fetched:
         """Jobs, now RUNNING and ours, best first. shares: at most so many of each queue.
@@ -57,10 +57,13 @@ class Fetcher:
         """
         self._give_back_doubtful()
         taken = self._queues.take(shares, LEASE)
+        if taken.is_lost:
+            self._return(_members(taken.looks), self._announcer.batch()).send()
+            return Fetched([], {}, is_lost=True)
         ids = _in_order([look.members for look in taken.looks.values()])
         if not ids:
-            return Fetched([], taken.looks, is_lost=taken.is_lost)
-        self._in_doubt = {queue: look.members for queue, look in taken.looks.items()}
+            return Fetched([], taken.looks)
+        self._in_doubt = _members(taken.looks)
         claimed, self._in_doubt = _sorted_out(self._attempts.claim(ids, self._worker_id, LEASE, fits), self._in_doubt)
         self._announcer.is_watched = taken.is_watched
         jobs = [claimed[job_id] for job_id in ids if job_id in claimed]
@@ -88,13 +91,17 @@ class Fetcher:
         """The answer to a claim was lost, or it claimed jobs that were moved to other queues, whose pause and limits were not
         asked. Nobody runs them; without this, they would wait for their leases to run out, and count as crashes."""
         if self._in_doubt:
-            ids = [_id(raw_id_of(entry)) for members in self._in_doubt.values() for entry in members]
-            given_back = self._attempts.disown(ids, self._worker_id)
-            rows = self._store.standing(ids)
-            batch = self._announcer.batch()
-            self._put_right(self._in_doubt, rows, {row.raw_id: row.queue for row in rows}, batch)
+            given_back = self._attempts.disown(_ids(self._in_doubt), self._worker_id)
+            batch = self._return(self._in_doubt, self._announcer.batch())
             self._announcer.send(batch, [job.id for job in given_back])
             self._in_doubt = {}
+
+    def _return(self, taken: Entries, batch: Batch) -> Batch:
+        """To where their rows say."""
+        ids = _ids(taken)
+        rows = self._store.standing(ids) if ids else []
+        self._put_right(taken, rows, {row.raw_id: row.queue for row in rows}, batch)
+        return batch
 
     def _tell(self, jobs: Sequence[ClaimedJob]) -> bool:
         """Returns True."""
@@ -105,21 +112,20 @@ class Fetcher:
         return True
 
     def _correct(self, fetched: Fetched, fits: timedelta) -> list[Job]:
-        claimed = {job.raw_id for job in fetched.jobs}
-        taken = {raw_id_of(entry): queue for queue, look in fetched.looks.items() for entry in look.members}
-        refused = [_id(raw) for raw in taken if raw not in claimed]
-        if not refused:
+        taken = _members(fetched.looks)
+        if sum(map(len, taken.values())) == len(fetched.jobs):
             return []
-        buried = self._attempts.bury(refused)
-        rows = self._store.standing(refused)
+        refused = [*dict.fromkeys(_ids(taken)).keys() - {job.id for job in fetched.jobs}]
+        buried = self._attempts.bury(refused) if refused else []
+        rows = self._store.standing(refused) if refused else []
         misfits = [row for row in rows if row.finished_at is None and row.timeout > fits]
         batch = self._announcer.batch()
-        own = {row.raw_id: row.queue for row in rows} | {raw: taken[raw] for raw in claimed}
-        self._put_right(_members(fetched.looks), [row for row in rows if row not in misfits], own, batch)
+        own = {row.raw_id: row.queue for row in rows} | {job.raw_id: job.queue for job in fetched.jobs}
+        self._put_right(taken, [row for row in rows if row not in misfits], own, batch)
         self._announcer.send(batch, buried)
         return misfits
 
-    def _put_right(self, taken: Taken, rows: Sequence[Job], own: Mapping[RawId, str], batch: Batch) -> None:
+    def _put_right(self, taken: Entries, rows: Sequence[Job], own: Mapping[RawId, str], batch: Batch) -> None:
         """First where they belong, then where they were taken: what was moved meanwhile, or is gone, is in no queue but its own.
 
         own: the queues that the rows name.
@@ -132,17 +138,21 @@ class Fetcher:
                 self._queues.forget(queue, strays, batch)
 
 
-Taken = Mapping[str, Sequence[bytes]]  # members, by the queue that they were taken from
+Entries = Mapping[str, Sequence[bytes]]  # members, by the queue that they were taken from
 
 
-def _members(looks: Mapping[str, Look]) -> Taken:
+def _members(looks: Mapping[str, Look]) -> Entries:
     return {queue: look.members for queue, look in looks.items()}
 
 
-def _sorted_out(claimed: Sequence[ClaimedJob], taken: Taken) -> tuple[dict[RawId, ClaimedJob], Taken]:
-    """Those that are in the queue they were taken from, by id; and what was taken of the others."""
-    queues = {raw_id_of(entry): queue for queue, members in taken.items() for entry in members}
-    moved = {job.raw_id for job in claimed if job.queue != queues[job.raw_id]}
+def _ids(taken: Entries) -> list[UUID]:
+    return [UUID(bytes=raw_id_of(entry)) for members in taken.values() for entry in members]
+
+
+def _sorted_out(claimed: Sequence[ClaimedJob], taken: Entries) -> tuple[dict[RawId, ClaimedJob], Entries]:
+    """Those that are in a queue they were taken from, by id; and what was taken of the others."""
+    places = {(raw_id_of(entry), queue) for queue, members in taken.items() for entry in members}
+    moved = {job.raw_id for job in claimed if (job.raw_id, job.queue) not in places}
     if not moved:
         return {job.raw_id: job for job in claimed}, {}
     strays = {queue: [each for each in members if raw_id_of(each) in moved] for queue, members in taken.items()}
@@ -150,12 +160,9 @@ def _sorted_out(claimed: Sequence[ClaimedJob], taken: Taken) -> tuple[dict[RawId
 
 
 def _in_order(taken: Sequence[Sequence[bytes]]) -> list[RawId]:
-    """Raw ids of what was taken, each queue's spread evenly over the whole."""
+    """Raw ids of what was taken, each once and each queue's spread evenly over the whole: a job on its way from one queue to
+    another may be in both."""
     if len(taken) == 1:
         return [raw_id_of(entry) for entry in taken[0]]
     spread = [(n / len(members), raw_id_of(entry)) for members in taken for n, entry in enumerate(members)]
-    return [raw for _, raw in sorted(spread, key=itemgetter(0))]
-
-
-def _id(raw: RawId) -> UUID:
-    return UUID(bytes=raw)
+    return [*dict.fromkeys(raw for _, raw in sorted(spread, key=itemgetter(0)))]

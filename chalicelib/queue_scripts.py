@@ -52,7 +52,7 @@ SYNC_KEYED = (
     + CALL_UP
     + """
 local place, step = tonumber(ARGV[3]), ARGV[3] == '4' and 1 or 2
-local is_news = place == 1 and redis.call('EXISTS', TURNS) == 0
+local is_news, had_turns = false, redis.call('EXISTS', TURNS) == 1
 local soonest = redis.call('ZRANGE', DELAYED, 0, 0)[1]
 local members, slots = {}, {}
 for i = 3 + step, #ARGV, step do members[#members + 1] = ARGV[i] end
@@ -67,6 +67,7 @@ for _, key in ipairs(keys_of(members)) do
   if freed and redis.call('ZREM', PARKED, key) == 1 then is_news = true end
   call_up(key)
 end
+if not had_turns and redis.call('EXISTS', TURNS) == 1 then is_news = true end
 local head = place == 2 and redis.call('ZRANGE', DELAYED, 0, 0)[1]
 if is_news or (head and head ~= soonest) then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 """
@@ -111,6 +112,7 @@ local function take_over(most)
     if not slots and not key_slots or gives_up(m) then
       given_up[#given_up + 1] = m
       redis.call('ZREM', LEASED, m)
+      redis.call('ZREM', SLOTS, m)
     elseif #taken >= most then wait = wait or 0
     else
       local count, ms, due = 1, 0, nil
@@ -129,7 +131,7 @@ end
 # ARGV[1]  limit     most jobs to take, at most 2,000
 # ARGV[2]  lease_ms  how long they are hidden from other workers
 # returns  ms until there may be more (0: there is, -1: nobody can tell), the queue's weight, then members, best first.
-#          Of jobs that are held back the wait is their slot's or pace's alone: other jobs that come due change nothing.
+#          Where the queue has no slot, or a pace, the wait is the slot's or the pace's: other jobs that come due change nothing.
 TAKE = (
     """
 local READY, DELAYED, LEASED, LINES, SLOTS, TURNS, PARKED, COPY, MARK, PACE = unpack(KEYS)
@@ -190,7 +192,8 @@ local function wait_for_more()
   local more, wait = startable(1)
   local lacks_slots = free_slots() < 1 and not over_wait
   if more < 1 and (wait < 0 or not lacks_slots) then return wait end
-  return waits and free_slots() > 0 and 0 or soonest({LEASED})
+  if waits and free_slots() > 0 then return 0 end
+  return soonest(free_slots() > 0 and {DELAYED, LEASED, PARKED} or {LEASED})
 end
 return {wait_for_more(), weight or '1', unpack(taken)}
 """

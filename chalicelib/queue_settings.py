@@ -12,6 +12,7 @@ LONGEST_PERIOD = 31 * 24 * 3600
 
 MaxRunning = Annotated[int, Meta(ge=0, le=100_000)]
 JobsAPeriod = Annotated[float, Meta(gt=0, le=1e6)]
+JobsASecond = Annotated[float, Meta(ge=1e-6, le=1e6)]  # at least one in twelve days
 Weight = Annotated[float, Meta(ge=0.001, le=1_000)]
 Priority = Annotated[int, Meta(ge=-100, le=100)]
 MaxAttempts = Annotated[int, Meta(ge=1, le=100)]
@@ -25,6 +26,10 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     per_seconds: Annotated[float, Meta(ge=0.001, le=LONGEST_PERIOD)] = 1.0
     burst: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
 
+    def __post_init__(self) -> None:
+        if self.per_seconds / self.jobs > LONGEST_PERIOD:
+            raise ValueError("slower than one job in 31 days")
+
     @property
     def interval_ms(self) -> float:
         """From one start to the next."""
@@ -36,7 +41,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return self.burst or max(1, int(self.jobs / self.per_seconds))
 
 
-RateLimit = JobsAPeriod | Rate  # a number: jobs a second
+RateLimit = JobsASecond | Rate  # a number: jobs a second
 
 
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,12 +59,6 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
     default_timeout_seconds: float | None = None
     version: int = 0
     updated_at: datetime | None = None
-
-    @property
-    def holds_back(self) -> bool:
-        """Whether jobs that are due may wait although there are workers."""
-        limits = (self.max_running, self.rate_limit, self.max_running_per_key, self.rate_limit_per_key)
-        return self.paused or any(limit is not None for limit in limits)
 
 
 class QueueChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -45,7 +45,7 @@ class Look(msgspec.Struct, frozen=True):
 class Taken(msgspec.Struct, frozen=True):
     """By queue. is_watched: whether somebody was connected at that time.
 
-    is_lost: Redis has lost everything, and does not know all jobs again yet, nor who runs some. Nothing is taken until then.
+    is_lost: Redis has lost everything, and does not know all jobs again yet, nor who runs some: what was taken must go back.
     """
 
     looks: dict[str, Look]
@@ -58,6 +58,7 @@ class Queues:
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
+        self._is_lost = False  # as the last take found
 
     def sync(self, jobs: Iterable[Job], batch: Batch) -> None:
         """Put each job where its row says, and wake sleeping workers when there is something to take sooner than before."""
@@ -160,18 +161,21 @@ class Queues:
         return len(names) - len(woken)
 
     def _are_busy(self, names: Sequence[str]) -> list[bool]:
-        """Whether each has any job, in one round trip."""
+        """Whether each has any job, or a key whose turn has to come for it to be forgotten; in one round trip."""
         batch = Batch(self._redis)
         for name in names:
-            batch.commands.exists(*sets_of(name))
+            batch.commands.exists(*sets_of(name), *turns_of(name)[2:])
         return [count > 0 for count in batch.send()]
 
     def take(self, shares: Mapping[str, int], lease: timedelta) -> Taken:
         """Job ids that may be claimed now, hidden from other workers for ``lease``. shares: most of each queue, at most 2,000.
 
         What is set of a queue holds: none of a paused one, no more than its slots and rates and those of its keys allow. So
-        nothing may be taken while running jobs are missing that hold slots: what these calls took then, the rebuild puts back.
+        nothing may be taken while running jobs are missing that hold slots. Who has found that out takes no more until all are
+        there again.
         """
+        if self._is_lost and not self._knows_all():
+            return Taken({}, is_lost=True)
         batch = Batch(self._redis)
         batch.commands.exists(EPOCH)
         for queue, most in shares.items():
@@ -179,9 +183,13 @@ class Queues:
             batch.commands.eval(TAKE, len(keys), *keys, most, _ms(lease))
         batch.commands.hlen(CONNECTIONS)
         is_known, *answers, watchers = batch.send()
-        if not is_known:
-            return Taken({}, is_lost=True)
-        return Taken({queue: _look(*answer) for queue, answer in zip(shares, answers, strict=True)}, watchers > 0)
+        self._is_lost = not is_known
+        looks = {queue: _look(*answer) for queue, answer in zip(shares, answers, strict=True)}
+        return Taken(looks, watchers > 0, self._is_lost)
+
+    def _knows_all(self) -> bool:
+        with reaching_redis():
+            return bool(self._redis.exists(EPOCH))
 
     def _put(self, placed: _Places, batch: Batch) -> None:
         for queue, arguments in placed.plain.calls():

@@ -19,7 +19,7 @@ from chalicelib.queues import Look
 LOOK_AGAIN_SECONDS = 1.0
 
 
-class _Line:
+class _Known:
     """What is known of a queue."""
 
     def __init__(self) -> None:
@@ -35,12 +35,12 @@ class Rota:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lines: dict[str, _Line] = {}
+        self._known: dict[str, _Known] = {}
         self._rung: set[str] = set()
 
     def know(self, names: Iterable[str]) -> None:
         """All queues that have jobs of any kind."""
-        self._lines = {name: self._lines.get(name) or _Line() for name in names}
+        self._known = {name: self._known.get(name) or _Known() for name in names}
 
     def ring(self, name: str) -> None:
         """A queue has news. Safe from another thread."""
@@ -50,38 +50,38 @@ class Rota:
         """Of the queues to look at now, how many jobs to take at most: as many as there is room for, in all."""
         self._hear()
         now = self._clock()
-        due = {name: line for name, line in self._lines.items() if line.look_at <= now}
-        return divided(room, {name: (line.served, line.weight) for name, line in due.items()})
+        due = {name: known for name, known in self._known.items() if known.look_at <= now}
+        return divided(room, {name: (known.served, known.weight) for name, known in due.items()})
 
     def saw(self, name: str, asked: int, look: Look) -> None:
         """What the look brought."""
-        line, now = self._lines[name], self._clock()
-        line.weight = look.weight
-        line.served = max(line.served, self._least_served(line)) + len(look.members) / look.weight
-        line.has_more = len(look.members) >= asked
-        line.due_at = now + (math.inf if look.wait is None else look.wait.total_seconds())
-        line.look_at = now if line.has_more else min(line.due_at, now + LOOK_AGAIN_SECONDS)
+        known, now = self._known[name], self._clock()
+        known.weight = look.weight
+        known.served = max(known.served, self._least_served(known)) + len(look.members) / look.weight
+        known.has_more = len(look.members) >= asked
+        known.due_at = now + (math.inf if look.wait is None else look.wait.total_seconds())
+        known.look_at = now if known.has_more else min(known.due_at, now + LOOK_AGAIN_SECONDS)
 
     def next_due(self) -> float:
         """Seconds until some queue may have jobs, as far as anybody knows; infinite: nobody knows of any."""
         self._hear()
-        return max(0.0, min((line.due_at for line in self._lines.values()), default=math.inf) - self._clock())
+        return max(0.0, min((known.due_at for known in self._known.values()), default=math.inf) - self._clock())
 
     def next_look(self) -> float:
         """Seconds until there is a queue to look at."""
         self._hear()
         now = self._clock()
-        return max(0.0, min((line.look_at for line in self._lines.values()), default=now + LOOK_AGAIN_SECONDS) - now)
+        return max(0.0, min((known.look_at for known in self._known.values()), default=now + LOOK_AGAIN_SECONDS) - now)
 
     def _hear(self) -> None:
         while self._rung:
-            line = self._lines.setdefault(self._rung.pop(), _Line())
-            line.look_at = line.due_at = 0.0
+            known = self._known.setdefault(self._rung.pop(), _Known())
+            known.look_at = known.due_at = 0.0
 
-    def _least_served(self, line: _Line) -> float:
+    def _least_served(self, known: _Known) -> float:
         """What a queue that comes back begins with: nobody saves up turns while there is nothing to do."""
         return (
-            0.0 if line.has_more else min((each.served for each in self._lines.values() if each.has_more), default=0.0)
+            0.0 if known.has_more else min((each.served for each in self._known.values() if each.has_more), default=0.0)
         )
 
 

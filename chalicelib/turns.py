@@ -62,10 +62,11 @@ end
 # after each round, for the next one to count.
 SERVE = (
     """
--- Slots without a lease: somebody has removed the lease by hand. Looked for where they matter. Returns how many.
+-- Slots without a lease: somebody has removed the lease by hand. Looked for where they matter, among as many as the key may have.
+-- Returns how many.
 local function forget_phantoms(key)
   local phantoms, from, to = 0, line(key)
-  for _, m in ipairs(redis.call('ZRANGEBYLEX', SLOTS, from, to, 'LIMIT', 0, 10)) do
+  for _, m in ipairs(redis.call('ZRANGEBYLEX', SLOTS, from, to)) do
     if not redis.call('ZSCORE', LEASED, m) then phantoms = phantoms + redis.call('ZREM', SLOTS, m) end
   end
   return phantoms

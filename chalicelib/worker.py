@@ -137,7 +137,9 @@ class Worker:
             attempts += len(found.jobs)
             if found.jobs:
                 self._is_last_look = False
-            elif found.is_stale or (found.is_lost and budget.spent < PATIENCE):
+            elif found.is_lost and budget.until_empty and budget.spent > PATIENCE:
+                break
+            elif found.is_stale or found.is_lost:
                 # All of it was stale, or too long for us, or not yet due by Postgres's clock. There may be more behind it.
                 # Or Redis is being rebuilt.
                 self._stopping.wait(BREATH_SECONDS)

@@ -49,7 +49,7 @@ class Strays:
         return [self._diagnosis(fault, sighted) for fault in Fault]
 
     def names(self) -> list[Diagnosis]:
-        """The sets first: a queue is named before its first reminder is written."""
+        """The sets first: a queue is named in the same breath as its first reminder is written."""
         tally = Tally()
         unnamed = sorted(self._redis.queues_with_sets().difference(self._queues.names()))
         for queue in unnamed:
@@ -100,7 +100,7 @@ class Strays:
 _WORDS = {
     Fault.NO_ROW: "reminders of jobs that do not exist, or are in another queue",
     Fault.FINISHED: "reminders of jobs that are finished, or wait for others",
-    Fault.WRONG_RANK: "reminders with another priority than their jobs have",
+    Fault.WRONG_RANK: "reminders with another priority or key than their jobs have",
 }
 
 

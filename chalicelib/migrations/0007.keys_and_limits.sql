@@ -18,11 +18,12 @@ ALTER TABLE queues
     ADD COLUMN default_max_attempts    integer,
     ADD COLUMN default_timeout_seconds double precision,
 
-    ADD CONSTRAINT rate_in_range CHECK (rate_seconds BETWEEN 0.001 AND 2678400 AND rate_burst BETWEEN 1 AND 1000000),
+    ADD CONSTRAINT rate_in_range CHECK
+        (rate_seconds BETWEEN 0.001 AND 2678400 AND rate_burst BETWEEN 1 AND 1000000 AND rate_seconds <= 2678400 * rate_limit),
     ADD CONSTRAINT max_running_per_key_in_range CHECK (max_running_per_key BETWEEN 0 AND 100000),
     ADD CONSTRAINT key_rate_in_range CHECK
         (key_rate_limit > 0 AND key_rate_limit <= 1e6 AND key_rate_seconds BETWEEN 0.001 AND 2678400
-         AND key_rate_burst BETWEEN 1 AND 1000000),
+         AND key_rate_burst BETWEEN 1 AND 1000000 AND key_rate_seconds <= 2678400 * key_rate_limit),
     ADD CONSTRAINT weight_in_range CHECK (weight BETWEEN 0.001 AND 1000),
     ADD CONSTRAINT defaults_in_range CHECK
         (default_priority BETWEEN -100 AND 100 AND default_max_attempts BETWEEN 1 AND 100

@@ -11,6 +11,7 @@ from chalicelib.callers import Deed
 from chalicelib.queue_settings import QueueChange, QueueSettings, Rate
 from chalicelib.store.audit import audit_row, audited
 from chalicelib.store.database import Database, Row
+from chalicelib.store.unfinished import queues_after
 
 _COLUMNS: LiteralString = """
     name, paused, max_running, rate_limit, rate_seconds, rate_burst, max_running_per_key, key_rate_limit, key_rate_seconds,
@@ -69,20 +70,8 @@ class QueueStore:
         return _settings(rows)
 
     def busy(self) -> list[str]:
-        """Names of queues with unfinished jobs: one step down the index of those a queue, however many jobs it has."""
-        rows = self._database.fetch(
-            """
-            WITH RECURSIVE busy AS (
-                (SELECT queue FROM jobs WHERE finished_at IS NULL ORDER BY queue LIMIT 1)
-                 UNION ALL
-                SELECT (SELECT job.queue FROM jobs AS job
-                         WHERE job.finished_at IS NULL AND job.queue > busy.queue
-                         ORDER BY job.queue LIMIT 1)
-                  FROM busy WHERE busy.queue IS NOT NULL)
-            SELECT queue FROM busy WHERE queue IS NOT NULL
-            """
-        )
-        return [queue for (queue,) in rows]
+        """Names of queues with unfinished jobs."""
+        return queues_after(self._database.fetch, "")
 
 
 def _settings(rows: Iterable[Row]) -> list[QueueSettings]:

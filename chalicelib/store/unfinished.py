@@ -14,6 +14,7 @@ from chalicelib.store.database import Row
 
 Place = tuple[str, UUID]  # a queue, and an id in it
 START: Place = ("", UUID(int=0))  # before the first
+QUEUES = 50  # a page: where each has only a few jobs, a page is short rather than slow
 
 Fetch = Callable[[LiteralString, Mapping[str, Any]], list[Row]]
 
@@ -25,20 +26,36 @@ IN_ORDER: LiteralString = " ORDER BY id NULLS FIRST LIMIT %(limit)s"
 def page_after(
     fetch: Fetch, statement: LiteralString, place: Place, limit: int, params: Mapping[str, Any]
 ) -> list[Row]:
-    """Rows of the statement, exclusive of the place; fewer than ``limit`` only where no more come."""
-    rows: list[Row] = []
-    queue: str | None = place[0]
-    job_id = place[1]
-    while queue is not None and len(rows) < limit:
-        rows += fetch(statement, {**params, "queue": queue, "id": job_id, "limit": limit - len(rows)})
-        if len(rows) < limit:
-            queue, job_id = _queue_after(fetch, queue), UUID(int=0)
+    """Rows of the statement, exclusive of the place. A page may be short; only where it is empty, no more come."""
+
+    def read(queue: str, job_id: UUID, most: int) -> list[Row]:
+        return fetch(statement, {**params, "queue": queue, "id": job_id, "limit": most})
+
+    last, job_id = place
+    rows = read(last, job_id, limit)
+    while len(rows) < limit:
+        names = queues_after(fetch, last, QUEUES)
+        for name in names:
+            rows += read(name, UUID(int=0), limit - len(rows)) if len(rows) < limit else []
+        if rows or not names:
+            break
+        last = names[-1]
     return rows
 
 
-def _queue_after(fetch: Fetch, queue: str) -> str | None:
+def queues_after(fetch: Fetch, queue: str, limit: int | None = None) -> list[str]:
+    """Names of queues with unfinished jobs: one step down the index of those a queue, however many jobs it has."""
     rows = fetch(
-        "SELECT queue FROM jobs WHERE finished_at IS NULL AND queue > %(queue)s ORDER BY queue LIMIT 1",
-        {"queue": queue},
+        """
+        WITH RECURSIVE busy AS (
+            (SELECT queue FROM jobs WHERE finished_at IS NULL AND queue > %(queue)s ORDER BY queue LIMIT 1)
+             UNION ALL
+            SELECT (SELECT job.queue FROM jobs AS job
+                     WHERE job.finished_at IS NULL AND job.queue > busy.queue
+                     ORDER BY job.queue LIMIT 1)
+              FROM busy WHERE busy.queue IS NOT NULL)
+        SELECT queue FROM busy WHERE queue IS NOT NULL LIMIT %(limit)s
+        """,
+        {"queue": queue, "limit": limit},
     )
-    return rows[0][0] if rows else None
+    return [name for (name,) in rows]

@@ -24,7 +24,7 @@ from chalicelib.store.queues import QueueStore
 from chalicelib.throttle import Throttle, throttle_of
 from chalicelib.worker import Budget
 from infra.local.ports import free_port
-from tests.integration.conftest import FOREVER, World, a_flow, a_maintenance
+from tests.integration.conftest import FOREVER, World, a_flow, a_maintenance, explain
 
 COPY, MARK, PACE = throttle_of("default")
 READY, DELAYED, LEASED = (f"{{q:default}}:{name}" for name in ("ready", "delayed", "leased"))
@@ -43,7 +43,7 @@ def count(look: Look) -> int:
     return len(look.members)
 
 
-def age_bucket(world: World, seconds: float) -> None:
+def age_pace(world: World, seconds: float) -> None:
     """As if the last starts had been so much earlier."""
     names: Any = world.cache.zrange(PACE, 0, -1)
     for name in names:
@@ -170,7 +170,7 @@ def test_leases_that_are_over_keep_to_the_pace(world: World, flow: Flow) -> None
     assert seen.members == []
     assert seen.wait is not None
     assert timedelta(seconds=50) < seen.wait <= timedelta(seconds=60)
-    age_bucket(world, 60)
+    age_pace(world, 60)
     assert take(world).members == [member(running)]
 
 
@@ -199,29 +199,29 @@ def test_a_queue_without_any_slot_stands_still(world: World, flow: Flow) -> None
 # Rates
 
 
-def test_a_full_bucket_is_emptied_at_once_and_then_fills_with_the_rate(world: World, flow: Flow) -> None:
+def test_after_a_pause_a_burst_may_start_and_then_as_many_as_the_rate_says(world: World, flow: Flow) -> None:
     for _ in range(30):
         world.submit()
     flow.change("default", QueueChange(rate_limit=10))
     assert [count(take(world)), count(take(world))] == [10, 0]
 
-    age_bucket(world, 0.5)
+    age_pace(world, 0.5)
 
     assert [count(take(world)), count(take(world))] == [5, 0]
 
 
-def test_a_bucket_holds_no_more_than_a_seconds_tokens(world: World, flow: Flow) -> None:
+def test_however_long_the_pause_no_more_start_at_once_than_the_burst(world: World, flow: Flow) -> None:
     for _ in range(30):
         world.submit()
     flow.change("default", QueueChange(rate_limit=10))
     take(world)
 
-    age_bucket(world, 3600)
+    age_pace(world, 3600)
 
     assert count(take(world)) == 10
 
 
-def test_a_slow_queue_says_when_the_next_token_is_there(world: World, flow: Flow) -> None:
+def test_a_slow_queue_says_when_the_next_job_may_start(world: World, flow: Flow) -> None:
     for _ in range(2):
         world.submit()
     flow.change("default", QueueChange(rate_limit=0.25))
@@ -231,22 +231,21 @@ def test_a_slow_queue_says_when_the_next_token_is_there(world: World, flow: Flow
 
     assert wait is not None
     assert timedelta(seconds=3.5) < wait <= timedelta(seconds=4)
-    age_bucket(world, 4)
+    age_pace(world, 4)
     assert count(take(world)) == 1
 
 
-def test_a_fast_queue_is_not_looked_at_for_each_token(world: World, flow: Flow) -> None:
+def test_a_fast_queue_is_not_looked_at_for_each_start(world: World, flow: Flow) -> None:
     for _ in range(3):
         world.submit()
     flow.change("default", QueueChange(rate_limit=200))
     take(world, limit=1)
-    age_bucket(world, -3600)  # no new tokens meanwhile
-    world.cache.hset(COPY, "tokens", 0)
+    age_pace(world, -3600)  # none may start meanwhile
 
     assert take(world).wait == timedelta(milliseconds=20)
 
 
-def test_a_look_that_finds_nothing_costs_no_token(world: World, flow: Flow) -> None:
+def test_a_look_that_finds_nothing_costs_no_start(world: World, flow: Flow) -> None:
     flow.change("default", QueueChange(rate_limit=1))
     for _ in range(3):
         take(world)
@@ -261,12 +260,12 @@ def test_a_clock_that_was_set_back_costs_nothing(world: World, flow: Flow) -> No
         world.submit()
     flow.change("default", QueueChange(rate_limit=1))
     take(world, limit=1)
-    age_bucket(world, -3600)
+    age_pace(world, -3600)
 
     seen = take(world)
 
     assert (seen.members, seen.wait) == ([], timedelta(seconds=1))
-    age_bucket(world, 1)
+    age_pace(world, 1)
 
     assert count(take(world)) == 1
 
@@ -283,7 +282,7 @@ def test_a_rate_and_slots_hold_together(world: World, flow: Flow) -> None:
     assert count(take(world)) >= 2
 
 
-def test_what_only_lacks_slots_waits_for_no_token(world: World, flow: Flow) -> None:
+def test_what_only_lacks_slots_does_not_wait_for_its_pace(world: World, flow: Flow) -> None:
     for _ in range(2):
         world.submit()
     flow.change("default", QueueChange(rate_limit=1, max_running=1))
@@ -319,9 +318,8 @@ def test_a_limit_that_is_taken_away_holds_nothing_back(world: World, flow: Flow)
     assert count(take(world)) == 3
 
 
-def test_a_queue_that_nobody_set_is_not_held_back(flow: Flow) -> None:
+def test_a_queue_that_nobody_set_has_no_limits(flow: Flow) -> None:
     assert flow.find("nobody") == QueueSettings(name="nobody")
-    assert not flow.find("nobody").holds_back
 
 
 def test_all_queues_are_listed_whoever_knows_of_them(world: World, flow: Flow) -> None:
@@ -347,15 +345,7 @@ def test_to_list_the_busy_queues_one_entry_of_each_is_read(
         """
     )
     conn.execute("ANALYZE jobs")
-    plans: list[str] = []
-    fetch = database.fetch
-
-    def explaining(query: Any) -> Any:
-        rows = conn.execute(b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + query.encode()).fetchall()
-        plans.append("\n".join(line for (line,) in rows))
-        return fetch(query)
-
-    monkeypatch.setattr(database, "fetch", explaining)
+    plans = explain(database, monkeypatch)
 
     assert QueueStore(database).busy() == ["q0", "q1", "q2"]
     assert "Seq Scan on jobs" not in plans[0]
@@ -370,6 +360,10 @@ def test_to_list_the_busy_queues_one_entry_of_each_is_read(
         '{"max_running":-1}',
         '{"max_running":100001}',
         '{"rate_limit":0}',
+        '{"rate_limit":1e-17}',
+        '{"rate_limit":{"jobs":1e-300,"per_seconds":2678400}}',
+        '{"rate_limit_per_key":{"jobs":1e-3,"per_seconds":2678400}}',
+        '{"rate_limit":{"jobs":1,"per_seconds":60,"burst":0}}',
         '{"rate_limit":1e7}',
         '{"paused":null}',
         '{"x":1}',
@@ -409,6 +403,30 @@ def test_what_is_set_survives_the_loss_of_redis(world: World, flow: Flow, databa
 
     assert world.cache.zcard(READY) == 1
     assert take(world).members == []
+
+
+def test_what_was_taken_while_redis_was_lost_is_there_at_the_first_look_after(
+    world: World, flow: Flow, database: Database
+) -> None:
+    """Whenever that look came: before the rebuild, or after it had passed by."""
+    flow.change("default", QueueChange(max_running=3))
+    jobs = [world.submit() for _ in range(3)]
+    fetcher = world.fetcher()
+
+    class Looking(JobStore):
+        def unfinished(self, *arguments: Any) -> list[Job]:
+            page = super().unfinished(*arguments)
+            if not page:
+                assert fetcher.fetch({"default": 9}, FOREVER).is_lost
+            return page
+
+    world.cache.flushall()
+    world.submit(queue="other")
+    a_maintenance(database, world.cache, store=Looking(database)).rebuild()
+
+    found = fetcher.fetch({"default": 9}, FOREVER)
+
+    assert {job.id for job in found.jobs} == {job.id for job in jobs}
 
 
 def test_after_a_loss_nothing_is_taken_until_all_leases_are_known_again(
@@ -599,7 +617,7 @@ def test_two_workers_together_keep_to_the_slots_also_when_leases_run_out(
 
 
 def test_two_workers_together_keep_to_the_rate(world: World, flow: Flow, conn: psycopg.Connection[Any]) -> None:
-    """Redis's clock decides, so this takes the half second that five tokens take."""
+    """Redis's clock decides, so this takes the half second that five starts take."""
     gauge = Gauge(world)
     gauge.open.set()
     for _ in range(15):

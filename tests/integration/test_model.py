@@ -170,12 +170,17 @@ class AnyOrder(Scene):
         hears = hears or self.would_be_refused_its_own(worker)
         worker.attempts.begin(hears=hears)
         fetched: Fetched | None = None
+        due = {job_id for job_id, reminder in self.reminders.items() if reminder.is_due}
         with contextlib.suppress(StoreUnavailable):
             fetched = worker.fetcher.fetch(dict.fromkeys(names, limit), fits)
         if self.is_lost:
             assert fetched is not None
             assert (fetched.is_lost, fetched.jobs, fetched.looks) == (True, [], {})
             self.reminders = self.reminders_in_redis()
+            for job_id in due:  # nothing is hidden by a look in vain
+                assert self.reminders.get(job_id, self.model[job_id].place) == self.model[job_id].place or (
+                    self.reminders[job_id].is_due
+                )
             return
         taken = [UUID(bytes=raw) for raw in worker.attempts.asked]
         self.expect_taken(taken, names, limit)

@@ -16,6 +16,7 @@ from chalicelib.errors import StoreUnavailable
 from chalicelib.fetcher import Fetched, Fetcher
 from chalicelib.flow import Flow
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus, RawId
+from chalicelib.members import member
 from chalicelib.queue_settings import QueueChange
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
@@ -68,6 +69,18 @@ def look(fetcher: Fetcher, *queues: str) -> Fetched:
     fetched = fetcher.fetch(dict.fromkeys(queues, 10), FOREVER)
     fetcher.follow_up(fetched, FOREVER)
     return fetched
+
+
+@pytest.mark.parametrize("queues", [("old", "new"), ("new", "old")])
+def test_a_job_that_is_still_in_both_queues_runs_once_and_in_its_own(world: World, queues: tuple[str, str]) -> None:
+    job, other = world.submit(queue="new"), world.submit(queue="old")
+    world.cache.zadd("{q:old}:ready", {member(job): 1})
+
+    found = look(world.fetcher(), *queues)
+
+    assert sorted(each.id for each in found.jobs) == sorted([job.id, other.id])
+    assert (world.store.get(job.id).status, world.store.get(job.id).attempt) == (JobStatus.RUNNING, 1)
+    assert places(world, job) == [("new", "leased")]
 
 
 @pytest.mark.parametrize(("options", "place"), [({}, "ready"), ({"delay_seconds": 60}, "delayed")])

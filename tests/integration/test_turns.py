@@ -254,6 +254,51 @@ def test_leases_beyond_a_lowered_limit_give_their_slots_up_when_they_are_over(
     assert world.cache.zcard(LINES) == 2
 
 
+def test_of_leases_beyond_a_lowered_limit_no_more_give_up_their_slots_than_have_to(
+    world: World, line: Line, flow: Flow
+) -> None:
+    flow.change("default", QueueChange(max_running_per_key=3))
+    line.add("aaa")
+    began = {*look(world).members}
+    flow.change("default", QueueChange(max_running_per_key=2))
+    line.add("aaa", priority=50)
+    world.cache.zunionstore(LEASED, {LEASED: 0})
+
+    seen = look(world).members
+
+    assert len(seen) == 2
+    assert {*seen} < began
+
+
+def test_a_key_that_waits_for_its_pace_hides_nothing_that_comes_due_before(
+    world: World, line: Line, flow: Flow
+) -> None:
+    pace = Rate(jobs=1, per_seconds=60)
+    flow.change("default", QueueChange(max_running_per_key=5, rate_limit_per_key=pace))
+    line.add("a")
+    line.take()
+    line.add("b", delay_seconds=3)
+    world.cache.zunionstore(LEASED, {LEASED: 0})
+
+    wait = look(world).wait
+
+    assert wait is not None
+    assert wait <= timedelta(seconds=3)
+
+
+def test_a_job_of_a_key_at_its_limit_wakes_nobody(world: World, line: Line, flow: Flow) -> None:
+    flow.change("default", QueueChange(max_running_per_key=1))
+    line.add("aa")
+    line.take()
+    with world.cache.pubsub() as bell:
+        bell.subscribe(WAKE_CHANNEL)
+        assert bell.get_message(timeout=5)["type"] == "subscribe"
+        line.add("a")
+        world.cache.publish(WAKE_CHANNEL, "the end")
+
+        assert bell.get_message(timeout=5)["data"] == b"the end"
+
+
 def test_a_key_that_is_waited_for_says_when_its_lease_is_over(world: World, line: Line, flow: Flow) -> None:
     flow.change("default", QueueChange(max_running_per_key=1))
     line.add("aa")
@@ -369,16 +414,30 @@ def test_a_job_that_ends_while_it_waits_leaves_its_line(world: World, line: Line
     assert world.cache.zcard(LINES) == 0
 
 
-def test_what_nothing_is_left_of_leaves_nothing_behind(world: World, line: Line, flow: Flow) -> None:
+def test_what_nothing_is_left_of_leaves_nothing_behind(world: World, line: Line, flow: Flow, queues: Queues) -> None:
+    """Workers look at busy queues only: until then it is one."""
     flow.change("default", QueueChange(max_running_per_key=1))
     jobs = line.add("aabbc-")
     line.take()
     line.take()
+    jobs += line.add("defg")
 
     line.end(jobs)
+    assert queues.busy_names() == ["default"]
     line.take()
 
+    assert queues.busy_names() == []
     assert [world.cache.exists(key) for key in (LINES, SLOTS, TURNS, PARKED)] == [0, 0, 0, 0]
+
+
+def test_phantom_slots_are_found_behind_any_number_of_others(world: World, line: Line, flow: Flow) -> None:
+    flow.change("default", QueueChange(max_running_per_key=12))
+    line.add("a" * 13)
+    line.take()
+    world.cache.zrem(LEASED, *world.cache.zrange(SLOTS, -2, -1))
+    world.cache.zunionstore(PARKED, {PARKED: 0})
+
+    assert line.take() == "a"
 
 
 def test_a_slot_whose_lease_was_removed_by_hand_is_no_slot(world: World, line: Line, flow: Flow) -> None:

@@ -19,8 +19,9 @@ from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, job
 from chalicelib.jobs import LEASE, ClaimedJob, Completed, Job, JobStatus
 from chalicelib.members import member
+from chalicelib.redis_link import EPOCH
 from chalicelib.store.attempts import AttemptStore
-from chalicelib.worker import Budget
+from chalicelib.worker import Budget, Worker
 from tests.integration.conftest import FOREVER, World
 
 GRACE = timedelta(seconds=10)
@@ -42,6 +43,62 @@ def test_many_jobs_are_each_run_once(world: World) -> None:
 
     assert world.run_due() == 300
     assert {row.attempt for row in world.store.find([job.id for job in jobs])} == {1}
+
+
+def looking_at_nothing(worker: Worker, monkeypatch: pytest.MonkeyPatch, most: int) -> tuple[list[Any], list[float]]:
+    """The looks, and the pauses between them, of which the last one stops the worker."""
+    looks: list[Any] = []
+    pauses: list[float] = []
+    fetch = worker._fetcher.fetch
+
+    def counted(*arguments: Any) -> Any:
+        looks.append(fetch(*arguments))
+        if len(looks) > 10 * most:
+            worker.stop()
+        return looks[-1]
+
+    def pause(seconds: float) -> bool:
+        pauses.append(seconds)
+        if len(pauses) == most:
+            worker.stop()
+        return False
+
+    monkeypatch.setattr(worker._fetcher, "fetch", counted)
+    monkeypatch.setattr(worker._stopping, "wait", pause)
+    return looks, pauses
+
+
+def long_ago(budget: Budget) -> Budget:
+    budget._began_at -= 3600
+    return budget
+
+
+def test_a_worker_rests_between_looks_however_long_redis_is_being_rebuilt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.submit()
+    world.cache.delete(EPOCH)
+    worker = world.worker()
+    looks, pauses = looking_at_nothing(worker, monkeypatch, most=3)
+
+    worker.run(long_ago(Budget()), GRACE)
+
+    assert len(looks) == 3
+    assert all(look.is_lost for look in looks)
+    assert all(pause > 0 for pause in pauses)
+
+
+def test_a_function_that_has_waited_for_a_rebuild_leaves_its_end_to_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.submit()
+    world.cache.delete(EPOCH)
+    worker = world.worker()
+    looks, _ = looking_at_nothing(worker, monkeypatch, most=3)
+
+    worker.run(long_ago(Budget(until_empty=True)), GRACE)
+
+    assert len(looks) == 1
 
 
 def test_a_worker_leaves_queues_alone_that_are_not_its_own(world: World) -> None:
