@@ -209,7 +209,7 @@ def timetable() -> Timetable:
 
 @lru_cache(maxsize=1)
 def declarations() -> Declarations:
-    return Declarations(registry=registry, store=ScheduleStore(_database("api")), timetable=timetable())
+    return Declarations(registry=registry, timetable=timetable())
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
@@ -41,6 +41,12 @@ class Timetable:
         self._firings = firings
         self._runs = runs
         self._scheduler = scheduler
+
+    @contextmanager
+    def alone(self) -> Iterator[Timetable]:
+        """One whose changes are made all or none, and nobody else has one at the same time."""
+        with self._store.alone() as store:
+            yield Timetable(store=store, firings=self._firings, runs=self._runs, scheduler=self._scheduler)
 
     def all(self) -> list[Schedule]:
         """By name."""
@@ -98,10 +104,9 @@ class Timetable:
         _insist(change)
         return done[-1]
 
-    def withdraw(self, keep: Container[str]) -> list[str]:
+    def withdraw(self, keep: Iterable[str]) -> list[str]:
         """Delete what is declared no more: all that was declared, and is not to be kept. Returns the names."""
-        gone = [each for each in self._store.all() if each.rules.source is not Source.API and each.name not in keep]
-        return [each.name for each in gone if self._store.delete(each)]
+        return self._store.withdraw(keep)
 
     def pause(self, name: str, note: str | None = None, deed: Deed | None = None) -> Schedule:
         """Until it is resumed, no time is its time. Raises ScheduleNotFound."""
