@@ -2,10 +2,11 @@
 
 Rules, pure:
     errors         every failure raised on purpose, drawn as a tree
+    patterns       which texts are taken, and how others are refused in words
+    choices        which words are allowed at a place of a document
     settings       the environment, read and checked once
     backoff        retry delays
     uniqueness     what makes two jobs the same, and how long one keeps others out
-    patterns       which texts are taken, and how others are refused in words
     cron           which moments a cron expression names
     timing         when a schedule runs: by cron, at an interval, or once
     schedules      a schedule, and for which times it runs

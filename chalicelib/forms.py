@@ -20,12 +20,11 @@ from chalicelib.patterns import LOG_CURSOR, PRINTABLE, VISIBLE_ASCII, some_of
 from chalicelib.store.jobs import Once
 from chalicelib.store.lists import JobFilter, Part
 from chalicelib.store.partitions import first_id_at
-from chalicelib.submissions import ConcurrencyKey, Name, Tag
+from chalicelib.submissions import LAST_YEAR, ConcurrencyKey, Name, Tag
 from chalicelib.views import JobView
 
 MOST_JOBS = 10_000  # a batch
 MOST_WHOLE = 50  # jobs of a page with whole payloads or results: 25 MB at most
-LAST_YEAR = 8999
 LONGEST_WAIT = 20  # seconds: API Gateway gives up after 29
 
 Moment = Annotated[datetime, Meta(tz=True)]
