@@ -104,6 +104,7 @@ def statistics() -> Statistics:
         counts=CountStore(_database("api")),
         retention=RetentionStore(_database("api")),
         walks=WalkStore(_database("api")),
+        partitions=PartitionStore(_database("api")),
         schedules=ScheduleStore(_database("api")),
         snapshots=Snapshots(_redis()),
         queues=Queues(_redis()),
