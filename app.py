@@ -13,6 +13,7 @@ from chalice.app import Response, WebsocketEvent
 
 from chalicelib import answers, logs, openapi, pages, reference, reports, resources, views, wire
 from chalicelib.bulk import Progress
+from chalicelib.bulk_forms import Cancellation, Purge, Revival, Transfer
 from chalicelib.callers import Caller, Role
 from chalicelib.errors import (
     IdempotencyConflict,
@@ -33,18 +34,14 @@ from chalicelib.errors import (
 from chalicelib.events import PONG, Ping, Subscription
 from chalicelib.forms import (
     Batch,
-    Cancellation,
     JobHeaders,
     JobQuery,
     KeyForm,
     ListQuery,
     LogsQuery,
     PageQuery,
-    Purge,
-    Revival,
     StatsQuery,
     SubmitHeaders,
-    Transfer,
 )
 from chalicelib.handlers import registry
 from chalicelib.queue_settings import QueueChange
@@ -59,6 +56,15 @@ from chalicelib.schedule_forms import (
     Preview,
     PreviewQuery,
     RunsQuery,
+)
+from chalicelib.schedule_views import (
+    BackfillView,
+    PreviewView,
+    RunView,
+    ScheduleView,
+    backfill_view,
+    run_view,
+    schedule_view,
 )
 from chalicelib.schedules import ScheduleName
 from chalicelib.submissions import Name, Submission
@@ -287,27 +293,27 @@ def show_metrics(call: Call) -> Reply[str]:
 
 
 @routes.add("GET /schedules", VIEWER)
-def list_schedules(call: Call) -> Reply[list[answers.ScheduleView]]:
+def list_schedules(call: Call) -> Reply[list[ScheduleView]]:
     """List schedules, by name."""
-    return Reply([answers.schedule_view(each) for each in resources.timetable().all()])
+    return Reply([schedule_view(each) for each in resources.timetable().all()])
 
 
 @routes.add("POST /schedules", OPERATOR, statuses={CREATED: "The schedule"}, fails=(ScheduleExists,))
-def create_schedule(call: Call, body: NamedDefinition) -> Reply[answers.ScheduleView]:
+def create_schedule(call: Call, body: NamedDefinition) -> Reply[ScheduleView]:
     """Make a schedule: a job for each time that its cron expression names."""
-    return Reply(answers.schedule_view(resources.timetable().create(body, call.deed(name=body.name, **_when(body)))))
+    return Reply(schedule_view(resources.timetable().create(body, call.deed(name=body.name, **_when(body)))))
 
 
 @routes.add("GET /schedules/{name}", VIEWER, fails=(ScheduleNotFound,))
-def show_schedule(call: Call, name: ScheduleName) -> Reply[answers.ScheduleView]:
+def show_schedule(call: Call, name: ScheduleName) -> Reply[ScheduleView]:
     """Show a schedule."""
-    return Reply(answers.schedule_view(resources.timetable().get(name)))
+    return Reply(schedule_view(resources.timetable().get(name)))
 
 
 @routes.add("PUT /schedules/{name}", OPERATOR, fails=(ScheduleIsDeclared,))
-def put_schedule(call: Call, name: ScheduleName, body: Definition) -> Reply[answers.ScheduleView]:
+def put_schedule(call: Call, name: ScheduleName, body: Definition) -> Reply[ScheduleView]:
     """Replace a schedule, or make it."""
-    return Reply(answers.schedule_view(resources.timetable().put(name, body, call.deed(**_when(body)))))
+    return Reply(schedule_view(resources.timetable().put(name, body, call.deed(**_when(body)))))
 
 
 @routes.add(
@@ -323,16 +329,16 @@ def delete_schedule(call: Call, name: ScheduleName) -> Reply[None]:
 
 
 @routes.add("POST /schedules/{name}/pause", OPERATOR, fails=(ScheduleNotFound,))
-def pause_schedule(call: Call, name: ScheduleName, body: PauseNote | None) -> Reply[answers.ScheduleView]:
+def pause_schedule(call: Call, name: ScheduleName, body: PauseNote | None) -> Reply[ScheduleView]:
     """Pause a schedule: until it is resumed, no time is its time. A note may say why."""
     note = body.note if body else None
-    return Reply(answers.schedule_view(resources.timetable().pause(name, note, call.deed(note=note))))
+    return Reply(schedule_view(resources.timetable().pause(name, note, call.deed(note=note))))
 
 
 @routes.add("POST /schedules/{name}/resume", OPERATOR, fails=(ScheduleNotFound,))
-def resume_schedule(call: Call, name: ScheduleName) -> Reply[answers.ScheduleView]:
+def resume_schedule(call: Call, name: ScheduleName) -> Reply[ScheduleView]:
     """Resume a schedule. Times that passed meanwhile were not missed."""
-    return Reply(answers.schedule_view(resources.timetable().resume(name, call.deed())))
+    return Reply(schedule_view(resources.timetable().resume(name, call.deed())))
 
 
 @routes.add("POST /schedules/{name}/run", OPERATOR, statuses={CREATED: "The job"}, fails=(ScheduleNotFound,))
@@ -345,7 +351,7 @@ def run_schedule(call: Call, name: ScheduleName) -> Reply[views.JobView]:
 
 
 @routes.add("POST /schedules/{name}/backfill", OPERATOR, fails=(ScheduleNotFound,))
-def backfill_schedule(call: Call, name: ScheduleName, body: Backfill) -> Reply[answers.BackfillView]:
+def backfill_schedule(call: Call, name: ScheduleName, body: Backfill) -> Reply[BackfillView]:
     """Submit a job for each past time in a range that has none, oldest first.
 
     One call looks at `limit` times; `next` is where to go on. Doing it twice doubles nothing.
@@ -353,24 +359,24 @@ def backfill_schedule(call: Call, name: ScheduleName, body: Backfill) -> Reply[a
     if not body.dry_run:
         resources.timetable().get(name)
         resources.audit().write(call.deed(**{"from": views.rfc3339(body.from_), "to": views.rfc3339(body.to)}))
-    return Reply(answers.backfill_view(resources.timetable().backfill(name, body)))
+    return Reply(backfill_view(resources.timetable().backfill(name, body)))
 
 
 @routes.add("GET /schedules/{name}/runs", VIEWER, fails=(ScheduleNotFound,))
-def list_runs(call: Call, name: ScheduleName, query: RunsQuery) -> Reply[list[answers.RunView]]:
+def list_runs(call: Call, name: ScheduleName, query: RunsQuery) -> Reply[list[RunView]]:
     """List the runs of a schedule and how their jobs fared, the latest time first."""
     runs, cursor = resources.timetable().runs(name, query)
-    return Reply([answers.run_view(run) for run in runs], headers=pages.link(f"/schedules/{name}/runs", query, cursor))
+    return Reply([run_view(run) for run in runs], headers=pages.link(f"/schedules/{name}/runs", query, cursor))
 
 
 @routes.add("GET /schedules/{name}/preview", VIEWER, fails=(ScheduleNotFound,))
-def preview_next(call: Call, name: ScheduleName, query: PreviewQuery) -> Reply[answers.PreviewView]:
+def preview_next(call: Call, name: ScheduleName, query: PreviewQuery) -> Reply[PreviewView]:
     """Tell the next times of a schedule, as if it were not paused."""
     return Reply(_preview(resources.timetable().preview_of(name, query.count)))
 
 
 @routes.add("POST /schedules/preview", VIEWER)
-def preview_schedule(call: Call, body: Preview) -> Reply[answers.PreviewView]:
+def preview_schedule(call: Call, body: Preview) -> Reply[PreviewView]:
     """Tell the next times that a schedule would have."""
     return Reply(_preview(resources.timetable().preview(body)))
 
@@ -483,8 +489,8 @@ def _when(body: Definition) -> dict[str, object]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _preview(times: list[datetime]) -> answers.PreviewView:
-    return answers.PreviewView([views.rfc3339(moment) for moment in times])
+def _preview(times: list[datetime]) -> PreviewView:
+    return PreviewView([views.rfc3339(moment) for moment in times])
 
 
 def _location(job_id: UUID) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 Rules, pure:
     errors         every failure raised on purpose, drawn as a tree
+    patterns       which texts are taken, and how others are refused in words
+    choices        which words are allowed at a place of a document
     settings       the environment, read and checked once
     backoff        retry delays
     uniqueness     what makes two jobs the same, and how long one keeps others out
-    patterns       which texts are taken, and how others are refused in words
     cron           which moments a cron expression names
     timing         when a schedule runs: by cron, at an interval, or once
     schedules      a schedule, and for which times it runs
@@ -50,13 +51,15 @@ Use cases:
     handlers/      the registry, schedules declared beside handlers, and one module per family of job types
     statistics     how the whole system does
     submissions    what a client asks for, checked
-    scheduler      submit, get, cancel, revive, copy
+    scheduler      submit, get, cancel, revive, move, copy
     forms          what callers send: queries, headers, bodies
     schedule_forms what they send of schedules
-    bulk           cancel and revive by filter
+    bulk_forms     what they send to change many jobs
+    bulk           cancel, revive and move by filter, and purge queues
     gatekeeper     who may do what, and how often
     keyring        make and revoke keys
     patience       long polls
+    definitions    what is wanted of a schedule, checked
     timetable      keep schedules, and run them by hand
     firing         submit their jobs when they are due
     declarations   bring schedules that are declared in code and in a file up to date
@@ -88,6 +91,7 @@ Use cases:
     processes      several workers side by side
 Edges:
     answers        what the API answers beside jobs
+    schedule_views what it answers of schedules
     reports        what it tells of how it goes
     wire           JSON out, errors to problem details
     pages          lists as pages, jobs that are waited for

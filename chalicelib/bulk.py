@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from chalicelib.bulk_forms import Cancellation, Purge, Revival, Selection, Transfer
 from chalicelib.callers import Deed
-from chalicelib.forms import Cancellation, Purge, Revival, Selection, Transfer
 from chalicelib.jobs import CANCEL, REVIVE, Job, JobStatus
 from chalicelib.scheduler import Scheduler
 from chalicelib.store.audit import AuditStore

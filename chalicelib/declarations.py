@@ -16,7 +16,6 @@ from chalicelib.errors import BadDeclaration, InvalidInput, MalformedJson, TooLa
 from chalicelib.handlers.registry import Registry
 from chalicelib.schedule_forms import NamedDefinition
 from chalicelib.schedules import Source
-from chalicelib.store.schedules import ScheduleStore
 from chalicelib.timetable import Change, Timetable
 
 FILE = Path(__file__).with_name("schedules.toml")
@@ -35,10 +34,9 @@ class Applied(msgspec.Struct, frozen=True):
 class Declarations:
     """Brings the declared schedules up to date."""
 
-    def __init__(self, *, registry: Registry, store: ScheduleStore, timetable: Timetable, file: Path = FILE) -> None:
+    def __init__(self, *, registry: Registry, timetable: Timetable, file: Path = FILE) -> None:
         """file: need not exist."""
         self._registry = registry
-        self._store = store
         self._timetable = timetable
         self._file = file
 
@@ -55,16 +53,10 @@ class Declarations:
         """Raises BadDeclaration, before or after anything was changed: then nothing was. Raises StoreUnavailable."""
         declared = self.all()
         changes: dict[Change, list[str]] = {}
-        with self._store.alone():
+        with self._timetable.alone() as timetable:
             for name, declaration in declared.items():
-                changes.setdefault(self._declare(name, *declaration), []).append(name)
-            return Applied(changes, self._timetable.withdraw(declared))
-
-    def _declare(self, name: str, definition: NamedDefinition, source: Source) -> Change:
-        try:
-            return self._timetable.declare(name, definition, source)
-        except (InvalidInput, TooLarge) as error:
-            raise BadDeclaration(name, _reason(error)) from error
+                changes.setdefault(_declare(timetable, name, *declaration), []).append(name)
+            return Applied(changes, timetable.withdraw(declared))
 
     def _in_code(self) -> Iterator[Declaration]:
         for stray in self._registry.declared_in_vain():
@@ -82,6 +74,13 @@ class Declarations:
                 _definition(name if isinstance(name, str) else f"number {at + 1} in {self._file.name}", table),
                 Source.FILE,
             )
+
+
+def _declare(timetable: Timetable, name: str, definition: NamedDefinition, source: Source) -> Change:
+    try:
+        return timetable.declare(name, definition, source)
+    except (InvalidInput, TooLarge) as error:
+        raise BadDeclaration(name, _reason(error)) from error
 
 
 def _definition(name: str, content: dict[str, object]) -> NamedDefinition:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from chalicelib.choices import choices_at
 from chalicelib.errors import InvalidInput, MalformedJson
 from chalicelib.patterns import in_words
 
@@ -18,7 +19,7 @@ def decoded(raw: bytes | msgspec.Raw, shape: Any) -> Any:
     try:
         return msgspec.json.decode(raw, type=shape)
     except msgspec.ValidationError as error:
-        raise _invalid(error) from None
+        raise _invalid(error, shape) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedJson(str(error)) from None
 
@@ -28,7 +29,7 @@ def converted(values: dict[str, str], shape: type[T]) -> T:
     try:
         return msgspec.convert(values, shape, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid(error, root="") from None
+        raise _invalid(error, shape, root="") from None
 
 
 def canonical(encoded: bytes) -> bytes:
@@ -67,6 +68,9 @@ def _ignored(number: str) -> None:
     """Python refuses to read integers of more than 4,300 digits."""
 
 
-def _invalid(error: msgspec.ValidationError, root: str = "$") -> InvalidInput:
+def _invalid(error: msgspec.ValidationError, shape: Any, root: str = "$") -> InvalidInput:
     reason, _, path = str(error).partition(" - at `$")
-    return InvalidInput(in_words(reason), (root + path.rstrip("`")).lstrip("." if not root else "") or "query")
+    path = path.rstrip("`")
+    if reason.startswith("Invalid enum value") and (choices := choices_at(shape, path)):
+        reason += f": expected one of {', '.join(choices)}"
+    return InvalidInput(in_words(reason), (root + path).lstrip("." if not root else "") or "query")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.forms import Batch, Cancellation, KeyForm, Purge, Revival, Transfer
+from chalicelib.bulk_forms import Cancellation, Purge, Revival, Transfer
+from chalicelib.forms import Batch, KeyForm
 from chalicelib.queue_settings import QueueChange
 from chalicelib.retention import RetentionChange
 from chalicelib.schedule_forms import Backfill, Definition, NamedDefinition, PauseNote, Preview

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z"
 PRINTABLE = r"^[^\x00-\x1f\x7f]*\Z"
+WITHOUT_NUL = r"^[^\x00]*\Z"
 VISIBLE_ASCII = r"^[\x21-\x7e]*\Z"
 LOG_CURSOR = r"^[0-9]{1,9}-[0-9]{1,9}\Z"
 
 _WORDS: Mapping[str, str] = {
     NAME: "expected letters, digits and _ . : - , beginning with a letter or digit",
     PRINTABLE: "expected text without control characters",
+    WITHOUT_NUL: "expected text without NUL characters",
     VISIBLE_ASCII: "expected visible ASCII characters, and no spaces",
     LOG_CURSOR: "expected a cursor as the answer before gave it",
 }

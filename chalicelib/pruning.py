@@ -20,9 +20,7 @@ from chalicelib.store.walks import Came, Due, WalkStore
 logger = logging.getLogger(__name__)
 
 AUDIT_IS_KEPT_FOR = timedelta(days=90)
-TURN = timedelta(
-    seconds=1
-)  # of job pruning, and the next one comes five seconds later: it never has more than a fifth of a core
+TURN = timedelta(seconds=1)  # of every five (``maintenance.EVERY``): job pruning has no more than a fifth of a core
 
 
 class Pruning:

@@ -104,6 +104,7 @@ def statistics() -> Statistics:
         counts=CountStore(_database("api")),
         retention=RetentionStore(_database("api")),
         walks=WalkStore(_database("api")),
+        partitions=PartitionStore(_database("api")),
         schedules=ScheduleStore(_database("api")),
         snapshots=Snapshots(_redis()),
         queues=Queues(_redis()),
@@ -209,7 +210,7 @@ def timetable() -> Timetable:
 
 @lru_cache(maxsize=1)
 def declarations() -> Declarations:
-    return Declarations(registry=registry, store=ScheduleStore(_database("api")), timetable=timetable())
+    return Declarations(registry=registry, timetable=timetable())
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 LOOKS_APART = timedelta(hours=12)  # what is left in a partition expires one by one: this many of them go together
 LONGEST = timedelta(days=3650)
 
-Days = Annotated[int, Meta(ge=1, le=3650)]
+Days = Annotated[int, Meta(ge=1, le=LONGEST.days)]
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from chalicelib.forms import Form
+from chalicelib.patterns import WITHOUT_NUL
 from chalicelib.schedules import CATCH_UP, MOST_CATCH_UP, Misfire, Overlap, ScheduleName
 from chalicelib.submissions import Submission
-from chalicelib.timing import Moment, Timing
+from chalicelib.timing import PlannedTime, Timing
 
 MOST_BACKFILLED = 1_000  # times in a call
 MOST_PREVIEWED = 100
@@ -42,13 +43,13 @@ class Preview(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A question: when would that run? after None: from now on."""
 
     count: Count = 10
-    after: Moment | None = None
+    after: PlannedTime | None = None
 
 
 class PauseNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why a schedule is paused."""
 
-    note: Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*\Z")] | None = None
+    note: Annotated[str, Meta(max_length=500, pattern=WITHOUT_NUL)] | None = None
 
 
 class Backfill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -57,8 +58,8 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limit: times to look at; dry_run: only count them.
     """
 
-    from_: Moment
-    to: Moment
+    from_: PlannedTime
+    to: PlannedTime
     limit: Annotated[int, Meta(ge=1, le=MOST_BACKFILLED)] = MOST_BACKFILLED
     dry_run: bool = False
 

@@ -1,4 +1,4 @@
-"""Submit, read, cancel and revive jobs: what the API and later the schedules call."""
+"""Submit, read, cancel, revive and move jobs: what the API, and for schedules ``firing`` and ``timetable``, call."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from chalicelib.backoff import Backoff
+from chalicelib.patterns import NAME
 from chalicelib.timing import Timing
 
 ON_TIME = timedelta(
@@ -26,7 +27,7 @@ SLICE = 10  # runs of one schedule in a firing: then it is the others' turn
 State = Literal["active", "paused", "ended"]
 
 # Shorter than other names, so that the tag on its jobs is not longer than a tag may be.
-ScheduleName = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
+ScheduleName = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=NAME)]
 
 
 class Misfire(StrEnum):

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.definitions import MOST_TAGS
 from chalicelib.errors import InvalidInput
 from chalicelib.forms import Filter
 from chalicelib.handlers.registry import JobType, Registry
-from chalicelib.timetable import MOST_TAGS
 from chalicelib.timing import KINDS
 
 Schema = dict[str, Any]

@@ -31,6 +31,7 @@ from chalicelib.figures import (
 from chalicelib.queues import Queues
 from chalicelib.snapshots import Snapshot, Snapshots
 from chalicelib.store.counts import CountStore
+from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedules import ScheduleStore
@@ -54,6 +55,7 @@ class Statistics:
         counts: CountStore,
         retention: RetentionStore,
         walks: WalkStore,
+        partitions: PartitionStore,
         schedules: ScheduleStore,
         snapshots: Snapshots,
         queues: Queues,
@@ -65,6 +67,7 @@ class Statistics:
         self._counts = counts
         self._retention = retention
         self._walks = walks
+        self._partitions = partitions
         self._schedules = schedules
         self._snapshots = snapshots
         self._queues = queues
@@ -143,7 +146,7 @@ class Statistics:
         return RetentionFigures(
             pruned=self._retention.pruned(),
             behind_seconds=max(waits, default=0.0),
-            partitions=self._walks.partitions(),
+            partitions=self._partitions.counts(),
         )
 
     def _in_per_minute(self) -> Rates:

@@ -16,17 +16,17 @@ from chalicelib.errors import InvalidBatch, InvalidInput, MalformedJson, TooLarg
 from chalicelib.handlers.registry import Registry
 from chalicelib.jobs import DEFAULT_QUEUE, NO_PRIORITY, NewJob, Terms
 from chalicelib.patterns import NAME, PRINTABLE
+from chalicelib.queue_settings import MaxAttempts, Priority, TimeoutSeconds
+from chalicelib.timing import FIRST_YEAR
 from chalicelib.uniqueness import Unique, Uniqueness, uniqueness
 
 PAYLOAD_BYTES = 256 * 1024
 TAG_BYTES = 4 * 1024  # all of a job's
 LONGEST_DELAY = 366 * 24 * 3600
-LONGEST_RUN = 24 * 3600
+LAST_YEAR = 8999
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=NAME)]
 Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=PRINTABLE)]
-
-
 ConcurrencyKey = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 RunAt = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^[2-8][0-9]{3}-"})]
 
@@ -41,11 +41,11 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     job_type: Name
     payload: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
     queue: Name = DEFAULT_QUEUE
-    priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] | None = None
+    priority: Priority | None = None
     run_at: RunAt | None = None
     delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DELAY)] = 0
-    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
-    timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_RUN)] | None = None
+    max_attempts: MaxAttempts | None = None
+    timeout_seconds: TimeoutSeconds | None = None
     tags: Annotated[list[Tag], msgspec.Meta(max_length=50)] = []
     backoff: Backoff | None = None
     concurrency_key: ConcurrencyKey | None = None
@@ -123,7 +123,7 @@ def _check_tags(tags: Sequence[str]) -> None:
 def _check_times(submission: Submission) -> None:
     if submission.run_at is None:
         return
-    if not 2000 <= submission.run_at.year <= 8999:
-        raise InvalidInput("expected a year from 2000 to 8999", "$.run_at")
+    if not FIRST_YEAR <= submission.run_at.year <= LAST_YEAR:
+        raise InvalidInput(f"expected a year from {FIRST_YEAR} to {LAST_YEAR}", "$.run_at")
     if submission.delay_seconds:
         raise InvalidInput("run_at says when; give one of the two", "$.delay_seconds")

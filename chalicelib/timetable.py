@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from typing import Literal
 
-import msgspec
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from chalicelib.callers import Deed
 from chalicelib.cron import INSTANT
+from chalicelib.definitions import check_name, new_schedule, with_time
 from chalicelib.errors import InvalidInput, ScheduleExists, ScheduleIsDeclared, StoreUnavailable
 from chalicelib.jobs import Job
-from chalicelib.patterns import in_words
 from chalicelib.schedule_forms import Backfill, Backfilled, Definition, NamedDefinition, Preview, RunsQuery
 from chalicelib.scheduler import Scheduler
-from chalicelib.schedules import NewSchedule, Rules, Run, RunKind, Schedule, ScheduledJob, ScheduleName, Source
+from chalicelib.schedules import NewSchedule, Run, RunKind, Schedule, Source
 from chalicelib.store.firings import FiringStore
 from chalicelib.store.schedule_runs import RunStore
 from chalicelib.store.schedules import ScheduleStore, keeps_time
-from chalicelib.submissions import Submission
 from chalicelib.timing import check_year, timing_of
 
-MOST_TAGS = 49  # each job gets one more, which names its schedule
 TRIES = 5  # to change what somebody else changes at the same time
 
 Change = Literal["new", "changed", "unchanged", "taken over"]
@@ -42,6 +39,12 @@ class Timetable:
         self._runs = runs
         self._scheduler = scheduler
 
+    @contextmanager
+    def alone(self) -> Iterator[Timetable]:
+        """One whose changes are made all or none, and nobody else has one at the same time."""
+        with self._store.alone() as store:
+            yield Timetable(store=store, firings=self._firings, runs=self._runs, scheduler=self._scheduler)
+
     def all(self) -> list[Schedule]:
         """By name."""
         return self._store.all()
@@ -52,20 +55,20 @@ class Timetable:
 
     def create(self, definition: NamedDefinition, deed: Deed | None = None) -> Schedule:
         """Raises ScheduleExists, InvalidInput or TooLarge."""
-        self._store.insert(_with_time(self._new(definition.name, definition)), deed)
+        self._store.insert(with_time(self._new(definition.name, definition)), deed)
         return self._store.get(definition.name)
 
     def put(self, name: str, definition: Definition, deed: Deed | None = None) -> Schedule:
         """Make it so, whatever had this name. Raises ScheduleIsDeclared, InvalidInput or TooLarge."""
-        _check_name(name)
+        check_name(name)
 
         def change() -> bool:
             seen = self._store.find(name)
             if seen is None:
-                return self._inserted(_with_time(self._new(name, definition)), deed)
+                return self._inserted(with_time(self._new(name, definition)), deed)
             _refuse_declared(seen)
             new = self._new(name, definition, seen)
-            return self._store.replace(seen, new if keeps_time(seen, new) else _with_time(new), deed)
+            return self._store.replace(seen, new if keeps_time(seen, new) else with_time(new), deed)
 
         _insist(change)
         return self._store.get(name)
@@ -98,10 +101,9 @@ class Timetable:
         _insist(change)
         return done[-1]
 
-    def withdraw(self, keep: Container[str]) -> list[str]:
+    def withdraw(self, keep: Iterable[str]) -> list[str]:
         """Delete what is declared no more: all that was declared, and is not to be kept. Returns the names."""
-        gone = [each for each in self._store.all() if each.rules.source is not Source.API and each.name not in keep]
-        return [each.name for each in gone if self._store.delete(each)]
+        return self._store.withdraw(keep)
 
     def pause(self, name: str, note: str | None = None, deed: Deed | None = None) -> Schedule:
         """Until it is resumed, no time is its time. Raises ScheduleNotFound."""
@@ -128,7 +130,7 @@ class Timetable:
     def runs(self, name: str, query: RunsQuery) -> tuple[list[Run], int | None]:
         """Newest first, and where the next page begins. Raises ScheduleNotFound."""
         self._store.get(name)
-        before = None if query.cursor in (msgspec.UNSET, None) else EPOCH + timedelta(microseconds=query.cursor or 0)
+        before = None if query.cursor is UNSET else EPOCH + timedelta(microseconds=query.cursor)
         runs = self._runs.page(name, before, query.limit)
         is_last = len(runs) < query.limit
         return runs, None if is_last else (runs[-1].scheduled_for - EPOCH) // timedelta(microseconds=1)
@@ -158,6 +160,11 @@ class Timetable:
             count = len(jobs)
         return Backfilled(count=count, next=following, dry_run=asked.dry_run)
 
+    def _new(
+        self, name: str, definition: Definition, seen: Schedule | None = None, source: Source = Source.API
+    ) -> NewSchedule:
+        return new_schedule(self._scheduler, name, definition, source, seen, self._store.now())
+
     def _inserted(self, new: NewSchedule, deed: Deed | None) -> bool:
         try:
             self._store.insert(new, deed)
@@ -165,61 +172,11 @@ class Timetable:
             return False
         return True
 
-    def _new(
-        self, name: str, definition: Definition, seen: Schedule | None = None, source: Source = Source.API
-    ) -> NewSchedule:
-        """Its times are those from its creation on, which was when it was first seen."""
-        now = self._store.now()
-        created_at = seen.created_at if seen else now
-        rules = self._rules(definition, source)
-        return NewSchedule(
-            name=name,
-            rules=rules,
-            paused=definition.paused,
-            created_at=created_at,
-            next_run_at=rules.timing.times(created_at).first_after(now),
-        )
-
-    def _rules(self, definition: Definition, source: Source) -> Rules:
-        timing = timing_of(definition)
-        return Rules(
-            timing=structs.replace(timing, cron=timing.cron and timing.cron.strip()),
-            job=self._checked_job(definition.job),
-            misfire=definition.misfire,
-            overlap=definition.overlap,
-            catch_up=definition.catch_up,
-            source=source,
-        )
-
-    def _checked_job(self, submission: Submission) -> ScheduledJob:
-        """What it leaves open is settled now, by its queue or its job type: a later change of these does not reach it."""
-        with faults_under("$.job"):
-            _check_times(submission)
-            job, terms = self._scheduler.prepared(submission)
-        return ScheduledJob(
-            job_type=job.job_type,
-            payload=job.payload,
-            queue=job.queue,
-            priority=terms.priority,
-            max_attempts=terms.max_attempts,
-            timeout_seconds=terms.timeout_seconds,
-            tags=job.tags,
-            backoff=job.backoff,
-            concurrency_key=job.concurrency_key,
-        )
-
 
 def _insist(change: Callable[[], bool]) -> None:
     """Again, where somebody else was faster. Raises StoreUnavailable where that does not end."""
     if not any(change() for _ in range(TRIES)):
         raise StoreUnavailable("somebody else changes this schedule all the time")
-
-
-def _with_time(new: NewSchedule) -> NewSchedule:
-    """Raises InvalidInput where it would never run."""
-    if new.next_run_at is None:
-        raise InvalidInput("there is no such time to come", f"$.{new.rules.timing.kind}")
-    return new
 
 
 def _change(seen: Schedule | None, new: NewSchedule) -> Change:
@@ -251,29 +208,3 @@ def _times_in(schedule: Schedule, start: datetime, end: datetime, most: int) -> 
     """The first ones in [start, end)."""
     times = schedule.rules.timing.times(schedule.created_at).after(start - INSTANT)
     return [*islice(takewhile(lambda at: at < end, times), most)]
-
-
-def _check_times(submission: Submission) -> None:
-    if submission.run_at is not None or submission.delay_seconds:
-        raise InvalidInput("the schedule says when", "$.run_at" if submission.run_at else "$.delay_seconds")
-    if submission.unique is not None:
-        raise InvalidInput("a schedule's overlap says whether its jobs may meet", "$.unique")
-    if len(submission.tags) > MOST_TAGS:
-        raise InvalidInput(f"more than {MOST_TAGS} tags", "$.tags")
-
-
-def _check_name(name: str) -> None:
-    try:
-        msgspec.convert(name, ScheduleName)
-    except msgspec.ValidationError as fault:
-        raise InvalidInput(in_words(str(fault)), "name") from None
-
-
-@contextmanager
-def faults_under(path: str) -> Iterator[None]:
-    """Say where in the document a fault is, when it was found in a part of it."""
-    try:
-        yield
-    except InvalidInput as fault:
-        fault.path = path + fault.path.removeprefix("$")
-        raise

@@ -14,18 +14,18 @@ from typing import Annotated
 
 import msgspec
 
-from chalicelib.cron import INSTANT, Cron
+from chalicelib.cron import INSTANT, LONGEST, Cron
 from chalicelib.errors import InvalidInput
 
 LONGEST_INTERVAL = 366 * 24 * 3600  # seconds
-FIRST_YEAR, LAST_YEAR = 2000, 2199
+FIRST_YEAR, LAST_PLANNED_YEAR = 2000, 2199
 KINDS = ("cron", "interval_seconds", "at")
 
 CronText = Annotated[
     str,
     msgspec.Meta(
         min_length=1,
-        max_length=200,
+        max_length=LONGEST,
         description="Five fields (minute, hour, day of month, month, day of week) or a name such as @daily.",
         extra_json_schema={
             "pattern": r"^\s*(@[a-z]+|[^\s@]+(\s+[^\s@]+){4})\s*$",
@@ -43,7 +43,7 @@ ZoneText = Annotated[
     ),
 ]
 Interval = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_INTERVAL, description="Seconds of elapsed time.")]
-Moment = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^2[01][0-9]{2}-"})]
+PlannedTime = Annotated[datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^2[01][0-9]{2}-"})]
 
 
 class Every:
@@ -110,10 +110,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     cron: CronText | None = None
     interval_seconds: Interval | None = None
-    at: Moment | None = None
+    at: PlannedTime | None = None
     timezone: ZoneText = "UTC"
-    starts_at: Moment | None = None
-    ends_at: Moment | None = None
+    starts_at: PlannedTime | None = None
+    ends_at: PlannedTime | None = None
 
     def times(self, created_at: datetime) -> Times:
         """created_at: from where an interval without a start is counted, to the second. Raises InvalidInput."""
@@ -153,8 +153,8 @@ def timing_of(form: Timing) -> Timing:
 
 def check_year(moment: datetime | None, path: str) -> None:
     """Raises InvalidInput."""
-    if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise InvalidInput(f"expected a year from {FIRST_YEAR} to {LAST_YEAR}", path)
+    if moment is not None and not FIRST_YEAR <= moment.year <= LAST_PLANNED_YEAR:
+        raise InvalidInput(f"expected a year from {FIRST_YEAR} to {LAST_PLANNED_YEAR}", path)
 
 
 @lru_cache(maxsize=4_096)

@@ -9,18 +9,15 @@ from __future__ import annotations
 import hashlib
 from enum import StrEnum
 from typing import Annotated, Literal
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
+from chalicelib.patterns import PRINTABLE
+
 LONGEST = 366 * 24 * 3600  # seconds
 
-# As ``jobs.JobStatus`` spells them.
-WAITING = frozenset({"BLOCKED", "QUEUED"})
-UNFINISHED = WAITING | {"RUNNING"}
-
-Key = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+Key = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 Seconds = Annotated[float, Meta(ge=1, le=LONGEST)]
 
 
@@ -75,32 +72,6 @@ class Uniqueness(msgspec.Struct, frozen=True, kw_only=True):
     term: Term
     seconds: float
     on_conflict: OnConflict
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """Who holds a key, or held it last. is_over: a term that is a time has ended."""
-
-    job_id: UUID
-    job_type: str
-    status: str
-    term: Term
-    is_over: bool
-
-    @property
-    def holds(self) -> bool:
-        if self.term is Term.TIME:
-            return not self.is_over
-        return self.status in (WAITING if self.term is Term.QUEUED else UNFINISHED)
-
-    def why_it_stays(self, job_type: str, on_conflict: OnConflict) -> str | None:
-        """What keeps a submit of this job type from changing it. None: nothing does."""
-        if on_conflict is OnConflict.RETURN:
-            return None
-        if self.status not in WAITING:
-            return f"it is {self.status}"
-        if on_conflict.changes_payload and self.job_type != job_type:
-            return f"it is a {self.job_type}"
-        return None
 
 
 def uniqueness(asked: Unique, job_type: str, queue: str, payload: bytes) -> Uniqueness:

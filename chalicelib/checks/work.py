@@ -13,7 +13,7 @@ from chalicelib.chores import Chores
 from chalicelib.errors import QueueUnavailable
 from chalicelib.findings import Diagnosis, Finding, Severity, Tally, counted, fine
 from chalicelib.redis_link import RedisLink
-from chalicelib.store.inspection import Hold, SeenJob, StoreInspection
+from chalicelib.store.inspection import Restraint, SeenJob, StoreInspection
 from chalicelib.workers import Workers
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ class _Longest:
 class _Survey:
     """What one pass over the unfinished rows brings."""
 
-    def __init__(self, limits: Limits, swept_to: UUID | None, held_back: Mapping[str, Hold]) -> None:
+    def __init__(self, limits: Limits, swept_to: UUID | None, held_back: Mapping[str, Restraint]) -> None:
         self._limits = limits
         self._swept_to = swept_to
         self._held_back = held_back
@@ -121,10 +121,12 @@ class _Survey:
         if not job.is_queued or job.due_since <= timedelta(0):
             return
         match self._held_back.get(job.queue):
-            case Hold.PAUSED:
+            case Restraint.PAUSED:
                 self._paused.add(f"{job.id} of {job.queue}")
                 return
-            case hold if hold is Hold.SHUT or (hold is Hold.SHUT_TO_KEYS and job.concurrency_key is not None):
+            case restraint if restraint is Restraint.SHUT or (
+                restraint is Restraint.SHUT_TO_KEYS and job.concurrency_key is not None
+            ):
                 self._shut.add(f"{job.id} of {job.queue}")
                 return
         self.longest.add(job)

@@ -62,7 +62,7 @@ def create(
 ) -> None:
     """Create an API key. The key alone goes to standard output, this once."""
     asked = {"name": name, "role": role, "expires_at": on_wire(expires), "rate_limit": rate}
-    answer = session.api.post("/keys", {field: value for field, value in asked.items() if value is not None})
+    answer = session.api.post("/keys", options.given(**asked))
     if session.as_json:
         session.output.document(answer.raw)
     else:

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from chalicelib.cli.answers import Queue, Rate
-from chalicelib.cli.moments import length, parse_duration
+from chalicelib.cli.moments import length, parse_duration, whole
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ def number(written: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise typer.BadParameter(f"{written!r} is no limit: expected a number, or {NONE}")
-    return int(value) if value.is_integer() else value
+    return whole(value)
 
 
 def weight(written: str) -> float:

@@ -53,6 +53,11 @@ def on_wire(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def whole(number: float) -> float:
+    """As people write it: 5 where it is 5.0."""
+    return int(number) if number.is_integer() else number
+
+
 def length(seconds: float) -> str:
     """The two figures that matter: ``50ms``, ``1.5s``, ``12s``, ``3m 05s``, ``2h 10m``, ``4d 3h``."""
     if seconds < 1:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 
 from chalicelib.cli.moments import on_wire, parse_coming, parse_duration, parse_moment, parse_past
 from chalicelib.cli.payloads import json_option
+
+T = TypeVar("T")
 
 TERMS = ("queued", "unfinished")
 
@@ -163,6 +165,11 @@ OnConflict = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
+def given(**fields: T | None) -> dict[str, T]:
+    """Without those that were not."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def filters(
     status: Status | None,
     queue: str | None,
@@ -180,7 +187,7 @@ def filters(
         "created_after": on_wire(after),
         "created_before": on_wire(before),
     }
-    return {name: value for name, value in named.items() if value is not None}
+    return given(**named)
 
 
 def submission(
@@ -200,14 +207,14 @@ def submission(
         "delay_seconds": _seconds(delay),
         "run_at": on_wire(at),
     }
-    given = {name: value for name, value in {**rest, **timed}.items() if value is not None and value != []}
-    return {"job_type": job_type, "payload": payload, **given}
+    said = {name: value for name, value in {**rest, **timed}.items() if value != []}
+    return {"job_type": job_type, "payload": payload, **given(**said)}
 
 
 def unique(term: str | float | None, key: str | None, how: Conflict | None) -> dict[str, object] | None:
     """As the API takes it. None: the job may be one of many."""
     said = {"for": term, "key": key, "on_conflict": how and how.value}
-    return {name: value for name, value in said.items() if value is not None} or None
+    return given(**said) or None
 
 
 def _seconds(duration: timedelta | None) -> float | None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from chalicelib.cli import options
 from chalicelib.cli.answers import Job, Preview, Schedule
 from chalicelib.cli.api import path
-from chalicelib.cli.moments import ago, clock, length, on_wire, parse_duration, parse_moment
+from chalicelib.cli.moments import ago, clock, length, on_wire, parse_duration, parse_moment, whole
 from chalicelib.cli.options import Name
 from chalicelib.cli.output import pretty
 from chalicelib.cli.payloads import payload_from
@@ -55,9 +55,6 @@ Overlap = Annotated[
         "--overlap", metavar="RULE", help="While the last run still goes: allow, skip, queue_one, cancel_previous."
     ),
 ]
-Key = Annotated[
-    str | None, typer.Option("--concurrency-key", metavar="KEY", help="Whose jobs they are: keys take turns.")
-]
 Paused = Annotated[bool, typer.Option("--paused", help="Do not start it yet.")]
 Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why.")]
 Count = Annotated[int | None, typer.Option("--count", min=1, metavar="N", help="How many times.")]
@@ -97,7 +94,7 @@ def add(
     timeout: options.Timeout = None,
     tag: options.Tags = None,
     backoff: options.Backoff = None,
-    concurrency_key: Key = None,
+    concurrency_key: options.ConcurrencyKey = None,
 ) -> None:
     """Add a schedule.
 
@@ -111,7 +108,7 @@ def add(
         job_type, payload_from(words, payload, file), timeout=timeout, concurrency_key=concurrency_key, **how
     )
     rules = {"misfire": misfire, "catch_up": catch_up, "overlap": overlap, "paused": paused or None}
-    given = _given(**_timing(cron, every, at, starts, ends, timezone), **rules)
+    given = options.given(**_timing(cron, every, at, starts, ends, timezone), **rules)
     answer = session.api.post("/schedules", {"name": name, "job": job, **given})
     _told(session, answer.raw)
 
@@ -139,7 +136,9 @@ def remove(session: Session, name: Name) -> None:
 @command
 def pause(session: Session, name: Name, note: Note = None) -> None:
     """Submit nothing by this schedule."""
-    _told(session, session.api.post(path("schedules", name, "pause"), _given(note=note) or None, repeats=True).raw)
+    _told(
+        session, session.api.post(path("schedules", name, "pause"), options.given(note=note) or None, repeats=True).raw
+    )
 
 
 @command
@@ -173,7 +172,7 @@ def preview(
     if _is_name(when):
         answer = session.api.get(path("schedules", when or "", "preview"), {"count": count})
     else:
-        asked = _given(**_timing(when, every, at, starts, ends, timezone), count=count)
+        asked = options.given(**_timing(when, every, at, starts, ends, timezone), count=count)
         answer = session.api.post("/schedules/preview", asked, repeats=True)
     if session.as_json:
         session.output.document(answer.raw)
@@ -202,20 +201,12 @@ def _timing(
     """As the API calls it."""
     return {
         "cron": cron,
-        "interval_seconds": None if every is None else _whole(every.total_seconds()),
+        "interval_seconds": None if every is None else whole(every.total_seconds()),
         "at": on_wire(at),
         "starts_at": on_wire(starts),
         "ends_at": on_wire(ends),
         "timezone": timezone,
     }
-
-
-def _whole(seconds: float) -> float:
-    return int(seconds) if seconds.is_integer() else seconds
-
-
-def _given(**fields: object) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _is_name(when: str | None) -> bool:

@@ -43,7 +43,8 @@ def schedule(
 ) -> Callable[[H], H]:
     """Run the job type of this handler at certain times: above or below ``@job``, any number of times.
 
-    Exactly one of cron, interval and at. name: the job type's, unless given. What is not given is the job type's own.
+    Exactly one of cron, interval and at. name: the job type's, unless given. What is not given is its queue's, or else
+    the job type's own.
     Raises ValueError for what cannot be meant, when the handler is imported.
     """
     timing = _timing(cron=cron, interval=interval, at=at, timezone=zone, starts_at=starts_at, ends_at=ends_at)

@@ -22,7 +22,7 @@ from psycopg import sql
 from chalicelib.retention import Retention
 from chalicelib.store.database import Database, Row
 from chalicelib.store.partitions import Partition, PartitionStore, made_at
-from chalicelib.store.retention import ADD_PRUNED, HAS_EXPIRED, parameters
+from chalicelib.store.retention import ADD_PRUNED, HAS_EXPIRED, OUR_TURN, is_our_turn, parameters
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def _detachment(partition: Partition) -> sql.Composed:
     return sql.SQL(
         """
         DO $$ BEGIN
-            IF NOT pg_try_advisory_xact_lock(hashtext('job-scheduler pruning')) OR NOT EXISTS (
+            IF NOT {our_turn} OR NOT EXISTS (
                SELECT FROM pg_inherits WHERE inhrelid = {oid} AND inhparent = {parent_name}::regclass) THEN RETURN;
             END IF;
             IF {is_busy} THEN DELETE FROM retention_walks WHERE partition = {oid}; RETURN; END IF;
@@ -138,6 +138,7 @@ def _detachment(partition: Partition) -> sql.Composed:
         END $$
         """
     ).format(
+        our_turn=sql.SQL(OUR_TURN),
         oid=partition.oid,
         parent=sql.Identifier(partition.parent),
         parent_name=partition.parent,
@@ -149,12 +150,7 @@ def _detachment(partition: Partition) -> sql.Composed:
 
 def _our_page(alone: psycopg.Connection[Row], detached: Detached) -> int | None:
     """Where to go on. None: somebody else does, or it has been dropped or attached again. What is gone is forgotten."""
-    rows = alone.execute(
-        """
-        SELECT pg_try_advisory_xact_lock(hashtext('job-scheduler pruning')), set_config('synchronous_commit', 'off', true)
-        """
-    ).fetchall()
-    if not rows[0][0]:
+    if not is_our_turn(alone):
         return None
     alone.execute(
         """
@@ -195,8 +191,7 @@ def _drop(detached: Detached) -> sql.Composed:
     return sql.SQL(
         """
         DO $$ BEGIN
-            IF NOT pg_try_advisory_xact_lock(hashtext('job-scheduler pruning'))
-               OR to_regclass({text})::oid IS DISTINCT FROM {oid}::oid THEN RETURN;
+            IF NOT {our_turn} OR to_regclass({text})::oid IS DISTINCT FROM {oid}::oid THEN RETURN;
             END IF;
             LOCK TABLE ONLY {name} IN ACCESS EXCLUSIVE MODE;
             IF EXISTS (SELECT FROM pg_inherits WHERE inhrelid = {oid}) THEN RETURN; END IF;
@@ -204,4 +199,4 @@ def _drop(detached: Detached) -> sql.Composed:
             DELETE FROM detached_partitions WHERE partition = {oid};
         END $$
         """
-    ).format(text=detached.name, oid=detached.oid, name=sql.Identifier(detached.name))
+    ).format(our_turn=sql.SQL(OUR_TURN), text=detached.name, oid=detached.oid, name=sql.Identifier(detached.name))

@@ -19,10 +19,11 @@ from chalicelib.jobs import Job
 from chalicelib.schedules import DueSchedule, Firing, Misfire, Overlap, RunKind
 from chalicelib.store.arrays import Uuids, ints, texts, uuids
 from chalicelib.store.database import Database, Row
-from chalicelib.store.rows import JOB, WHOLE, as_jobs
+from chalicelib.store.rows import CANCEL, JOB, MAY_CANCEL, WHOLE, as_jobs
 from chalicelib.store.schedule_rows import TIMING, as_timing
 from chalicelib.store.tallies import COUNTED
 
+_LOOKED_BACK: LiteralString = "10"  # runs whose jobs a new one may overlap with; no parameter: the plan depends on it
 TAG = "schedule:"  # and the schedule's name: on each of its jobs
 
 Place = tuple[datetime, str]  # a time, and the name of a schedule that is due then
@@ -104,7 +105,9 @@ class FiringStore:
                 SELECT moved.name, moved.overlap, job.id, job.attempt
                   FROM moved,
                        LATERAL (SELECT job_id FROM schedule_runs WHERE schedule = moved.name
-                                 ORDER BY run_at DESC LIMIT 10) AS run,
+                                 ORDER BY run_at DESC LIMIT """
+            + _LOOKED_BACK
+            + """) AS run,
                        LATERAL (SELECT id, attempt FROM jobs WHERE id = job_id AND finished_at IS NULL OFFSET 0) AS job
                  WHERE moved.overlap <> 'allow'
             ), chosen AS (
@@ -119,12 +122,14 @@ class FiringStore:
             + """, replaced AS (
                 SELECT id FROM unfinished JOIN run USING (name) WHERE overlap = 'cancel_previous' ORDER BY id
             ), changed AS (
-                UPDATE jobs AS job
-                   SET status = CASE status WHEN 'RUNNING' THEN 'RUNNING' ELSE 'CANCELLED' END, version = version + 1,
-                       cancel_requested_at = now(), finished_at = CASE status WHEN 'RUNNING' THEN NULL ELSE now() END
+                UPDATE jobs AS job"""
+            + CANCEL
+            + """
                  WHERE id = ANY(ARRAY(SELECT id FROM replaced))
                    AND id BETWEEN (SELECT id FROM replaced LIMIT 1) AND (SELECT id FROM replaced ORDER BY id DESC LIMIT 1)
-                   AND (status IN ('BLOCKED', 'QUEUED') OR status = 'RUNNING' AND cancel_requested_at IS NULL)
+                   AND """
+            + MAY_CANCEL
+            + """
                 RETURNING job.*
             )"""
             + COUNTED

@@ -9,11 +9,14 @@ from uuid import UUID
 
 import msgspec
 
-from chalicelib.jobs import NewJob
+from chalicelib.jobs import JobStatus, NewJob
 from chalicelib.store.arrays import byteas, floats, texts, uuids
 from chalicelib.store.database import Database, Row
 from chalicelib.store.rows import bounded
-from chalicelib.uniqueness import Holder, OnConflict, Term
+from chalicelib.uniqueness import OnConflict, Term
+
+WAITING = frozenset({JobStatus.BLOCKED, JobStatus.QUEUED})
+UNFINISHED = WAITING | {JobStatus.RUNNING}
 
 PAGE = 1_000  # keys that pruning looks at in one transaction
 FIRST_LOOK = timedelta(hours=1)  # after a submit
@@ -35,6 +38,32 @@ class Held(msgspec.Struct, frozen=True):
     job_id: UUID
     term: str
     is_over: bool | None
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who holds a key, or held it last. is_over: a term that is a time has ended."""
+
+    job_id: UUID
+    job_type: str
+    status: JobStatus
+    term: Term
+    is_over: bool
+
+    @property
+    def holds(self) -> bool:
+        if self.term is Term.TIME:
+            return not self.is_over
+        return self.status in (WAITING if self.term is Term.QUEUED else UNFINISHED)
+
+    def why_it_stays(self, job_type: str, on_conflict: OnConflict) -> str | None:
+        """What keeps a submit of this job type from changing it. None: nothing does."""
+        if on_conflict is OnConflict.RETURN:
+            return None
+        if self.status not in WAITING:
+            return f"it is {self.status}"
+        if on_conflict.changes_payload and self.job_type != job_type:
+            return f"it is a {self.job_type}"
+        return None
 
 
 class Holders:
@@ -145,7 +174,7 @@ def changes_another(job: NewJob) -> bool:
 
 
 def _holder(row: Held, job_type: str, status: str) -> Holder:
-    return Holder(row.job_id, job_type, status, Term(row.term), bool(row.is_over))
+    return Holder(row.job_id, job_type, JobStatus(status), Term(row.term), bool(row.is_over))
 
 
 def _columns(jobs: Iterable[NewJob]) -> dict[str, object]:

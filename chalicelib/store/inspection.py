@@ -95,7 +95,7 @@ class SeenSchedule(msgspec.Struct, frozen=True):
     timing: Timing
 
 
-class Hold(StrEnum):
+class Restraint(StrEnum):
     """Why due jobs of a queue may wait."""
 
     PAUSED = "paused"
@@ -149,7 +149,7 @@ class StoreInspection:
         )
         return {job.id: job for job in _seen(rows)}
 
-    def held_back(self) -> dict[str, Hold]:
+    def held_back(self) -> dict[str, Restraint]:
         """Queues whose due jobs may wait although somebody works."""
         rows = self._ask(
             """
@@ -161,7 +161,7 @@ class StoreInspection:
              WHERE paused OR coalesce(max_running, rate_limit, max_running_per_key, key_rate_limit) IS NOT NULL
             """
         )
-        return {name: Hold(hold) for name, hold in rows}
+        return {name: Restraint(restraint) for name, restraint in rows}
 
     def schedules(self) -> list[SeenSchedule]:
         """Every one, by name."""

@@ -19,7 +19,7 @@ from chalicelib.jobs import Job, JobStatus, NewJob, Terms
 from chalicelib.store.audit import audit_row, audited
 from chalicelib.store.database import Database, Row
 from chalicelib.store.new_jobs import inserted, many, one, terms
-from chalicelib.store.rows import INLINE, JOB, WHOLE, as_jobs, bounded
+from chalicelib.store.rows import CANCEL, INLINE, JOB, MAY_CANCEL, WHOLE, as_jobs, bounded
 from chalicelib.store.tallies import COUNTED
 from chalicelib.store.unfinished import IN_ORDER, IN_QUEUE, Place, page_after
 
@@ -208,13 +208,14 @@ class JobStore:
             self._database.fetch(
                 audited(
                     """
-                UPDATE jobs AS job
-                   SET status = CASE status WHEN 'RUNNING' THEN 'RUNNING' ELSE 'CANCELLED' END, version = version + 1,
-                       cancel_requested_at = now(), finished_at = CASE status WHEN 'RUNNING' THEN NULL ELSE now() END
+                UPDATE jobs AS job"""
+                    + CANCEL
+                    + """
                  WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s
-                   AND (   status IN ('BLOCKED', 'QUEUED')
-                        OR status = 'RUNNING' AND cancel_requested_at IS NULL AND %(waiting_in)s::text IS NULL)
-                   AND (%(waiting_in)s::text IS NULL OR queue = %(waiting_in)s)
+                   AND """
+                    + MAY_CANCEL
+                    + """
+                   AND (%(waiting_in)s::text IS NULL OR queue = %(waiting_in)s AND status <> 'RUNNING')
                    AND (%(only)s::text IS NULL OR status = %(only)s)
                 RETURNING """
                     + JOB

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
@@ -91,6 +92,10 @@ class PartitionStore:
         )
         found = [Partition(oid, parent, name, *_bounds(bound)) for oid, parent, name, bound in rows]
         return sorted(found, key=lambda each: (each.is_default, each.end or UUID(int=0), each.parent))
+
+    def counts(self) -> dict[str, int]:
+        """How many are attached, by table."""
+        return dict(Counter(each.parent for each in self.attached()))
 
     def _missing(self, names: list[str]) -> list[str]:
         rows = self._database.fetch(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import LiteralString
 
+import psycopg
+
 from chalicelib.callers import Deed
 from chalicelib.retention import Retention, RetentionChange
 from chalicelib.store.audit import audit_row, audited
-from chalicelib.store.database import Database
+from chalicelib.store.database import Database, Row
 
 # Whether a row of ``jobs AS job`` has expired: NULL where its status is kept for ever. A day has 24 hours, in any time zone.
 EXPIRES_AT: LiteralString = """
@@ -17,6 +19,9 @@ EXPIRES_AT: LiteralString = """
                                                                   ELSE %(cancelled)s::int END)
 """
 HAS_EXPIRED: LiteralString = "coalesce(" + EXPIRES_AT + " <= now(), false)"
+
+# Whether nobody else prunes jobs, until the transaction ends.
+OUR_TURN: LiteralString = "pg_try_advisory_xact_lock(hashtext('job-scheduler pruning'))"
 
 ADD_PRUNED: LiteralString = """
     UPDATE retention SET pruned = pruned + gone.count
@@ -53,6 +58,12 @@ class RetentionStore:
     def pruned(self) -> dict[str, int]:
         """Jobs that went, ever, by status."""
         return dict(self._database.fetch("SELECT status, pruned FROM retention ORDER BY status"))
+
+
+def is_our_turn(alone: psycopg.Connection[Row]) -> bool:
+    """``OUR_TURN``, in a transaction that need not reach the disk: what is lost is done again."""
+    row = alone.execute("SELECT " + OUR_TURN + ", set_config('synchronous_commit', 'off', true)").fetchone()
+    return bool(row and row[0])
 
 
 def parameters(retention: Retention) -> Mapping[str, object]:

@@ -29,6 +29,13 @@ INLINE: LiteralString = """,
     CASE WHEN octet_length(job.result::text) <= 4096 THEN job.result END, NULL
 """
 
+# Ends what has not started, and asks what runs to end. ``MAY_CANCEL``: those asked before are not asked again.
+CANCEL: LiteralString = """
+    SET status = CASE status WHEN 'RUNNING' THEN 'RUNNING' ELSE 'CANCELLED' END, version = version + 1,
+        cancel_requested_at = now(), finished_at = CASE status WHEN 'RUNNING' THEN NULL ELSE now() END
+"""
+MAY_CANCEL: LiteralString = "(status IN ('BLOCKED', 'QUEUED') OR status = 'RUNNING' AND cancel_requested_at IS NULL)"
+
 
 def as_jobs(rows: Iterable[Row]) -> list[Job]:
     return [Job(*_typed(row)) for row in rows]

@@ -13,7 +13,7 @@ from chalicelib.schedules import Misfire, NewSchedule, Overlap, Rules, Run, RunK
 from chalicelib.store.database import Row
 from chalicelib.timing import Timing
 
-OUTCOMES = 10  # runs whose jobs a schedule shows
+_OUTCOMES: LiteralString = "10"  # runs whose jobs a schedule shows
 
 # What ``as_timing`` reads. A statement calls its row ``schedule``.
 TIMING: LiteralString = """schedule.cron, schedule.interval_seconds, schedule.at, schedule.timezone, schedule.starts_at,
@@ -38,7 +38,9 @@ COLUMNS: LiteralString = (
     ARRAY(SELECT (SELECT job.status || CASE WHEN job.run_at > now() THEN CASE job.attempt WHEN 0 THEN ' SCHEDULED' ELSE
                                             ' RETRYING' END ELSE '' END
                     FROM jobs AS job WHERE job.id = run.job_id)
-            FROM schedule_runs AS run WHERE run.schedule = schedule.name ORDER BY run.run_at DESC LIMIT 10)"""
+            FROM schedule_runs AS run WHERE run.schedule = schedule.name ORDER BY run.run_at DESC LIMIT """
+    + _OUTCOMES
+    + ")"
 )
 
 

@@ -1,7 +1,8 @@
 """Which job a schedule submitted for which of its times: each time once.
 
 Of each schedule the newest 10,000 are kept, a week of every minute, and none that was made more than 90 days ago; the last one
-stays however old it is. What was forgotten is never run again: ``schedules.forgotten_to`` remembers how far that goes.
+stays however old it is. What was forgotten is never run again: ``schedules.forgotten_to`` remembers how far that goes, and
+who makes a schedule again finds it in what is kept of its runs (``ScheduleStore.insert``).
 """
 
 from __future__ import annotations

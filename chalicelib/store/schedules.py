@@ -5,18 +5,21 @@ A change is made to what was seen, or not at all: whoever changes a schedule has
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import LiteralString
 
 from chalicelib.callers import Deed
 from chalicelib.errors import ScheduleExists, ScheduleNotFound
 from chalicelib.figures import ScheduleFigures
-from chalicelib.schedules import NewSchedule, Schedule
+from chalicelib.schedules import NewSchedule, Schedule, Source
 from chalicelib.store.audit import audit_row, audited
 from chalicelib.store.database import Database
 from chalicelib.store.schedule_rows import COLUMNS, as_schedules, parameters
+from chalicelib.store.schedule_runs import KEPT_FOR, MOST_KEPT
+
+SURELY_KEPT_FOR = KEPT_FOR - timedelta(days=1)  # by whatever clock
 
 
 class ScheduleStore:
@@ -31,11 +34,11 @@ class ScheduleStore:
         return now
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """All or none of what happens inside, and nobody else is inside at the same time."""
-        with self._database.transaction() as lock:
-            lock.execute("SELECT pg_advisory_xact_lock(hashtext('job-scheduler schedules'))")
-            yield
+    def alone(self) -> Iterator[ScheduleStore]:
+        """All or none of what is done with this store, and nobody else has one at the same time."""
+        with self._database.together() as together:
+            together.fetch("SELECT pg_advisory_xact_lock(hashtext('job-scheduler schedules'))")
+            yield ScheduleStore(together)
 
     def all(self) -> list[Schedule]:
         """By name."""
@@ -53,23 +56,36 @@ class ScheduleStore:
         return schedule
 
     def insert(self, new: NewSchedule, deed: Deed | None = None) -> None:
-        """Raises ScheduleExists."""
+        """Raises ScheduleExists.
+
+        Runs of an earlier one of this name may have been forgotten: as many as there is room for, only those that were made long
+        ago, and only of times before the last one's. A run is made no sooner than its time.
+        """
         rows = self._database.fetch(
             audited(
                 """
                 INSERT INTO schedules
                        (name, cron, interval_seconds, at, timezone, starts_at, ends_at, job_type, payload, queue, priority,
                         max_attempts, timeout_seconds, tags, backoff, concurrency_key, misfire, overlap, catch_up, source,
-                        paused, paused_by, created_at, next_run_at)
+                        paused, paused_by, created_at, next_run_at, forgotten_to)
                 VALUES (%(name)s, %(cron)s, %(interval_seconds)s, %(at)s, %(timezone)s, %(starts_at)s, %(ends_at)s,
                         %(job_type)s, %(payload)s::json, %(queue)s, %(priority)s, %(max_attempts)s, %(timeout_seconds)s,
                         %(tags)s::text[], %(backoff)s::json, %(concurrency_key)s, %(misfire)s, %(overlap)s, %(catch_up)s,
-                        %(source)s, %(paused)s, CASE WHEN %(paused)s THEN %(by)s END, %(created_at)s, %(next_run_at)s)
+                        %(source)s, %(paused)s, CASE WHEN %(paused)s THEN %(by)s END, %(created_at)s, %(next_run_at)s,
+                        (SELECT greatest(least(max(run_at), now() - %(surely_kept_for)s),
+                                         CASE WHEN count(*) >= %(most_kept)s THEN min(run_at) END)
+                           FROM schedule_runs WHERE schedule = %(name)s HAVING count(*) > 0))
                 ON CONFLICT DO NOTHING
                 RETURNING name
                 """
             ),
-            {**parameters(new), "by": _name(deed), **audit_row(deed)},
+            {
+                **parameters(new),
+                "by": _name(deed),
+                "surely_kept_for": SURELY_KEPT_FOR,
+                "most_kept": MOST_KEPT,
+                **audit_row(deed),
+            },
         )
         if not rows:
             raise ScheduleExists(new.name)
@@ -140,6 +156,14 @@ class ScheduleStore:
         """Its runs and jobs stay. False: somebody changed or deleted it since it was seen."""
         statement = audited("DELETE FROM schedules WHERE name = %(name)s AND version = %(version)s RETURNING name")
         return bool(self._database.fetch(statement, {"name": seen.name, "version": seen.version, **audit_row(deed)}))
+
+    def withdraw(self, keep: Iterable[str]) -> list[str]:
+        """Delete what was declared and is not to be kept, whatever became of it meanwhile. Returns the names."""
+        rows = self._database.fetch(
+            "DELETE FROM schedules WHERE source <> %(api)s AND name <> ALL(%(keep)s) RETURNING name",
+            {"api": Source.API, "keep": [*keep]},
+        )
+        return sorted(name for (name,) in rows)
 
     def figures(self) -> ScheduleFigures:
         """How many there are by state, and how late the latest is."""

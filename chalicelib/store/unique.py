@@ -18,10 +18,9 @@ from chalicelib.jobs import Job, NewJob
 from chalicelib.store.arrays import floats, jsons, uuids
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.database import Database
-from chalicelib.store.holders import PAGE, Firsts, Holders, changes_another
+from chalicelib.store.holders import PAGE, Firsts, Holder, Holders, changes_another
 from chalicelib.store.jobs import KEYS_ARE_KEPT_FOR, JobStore, Once
 from chalicelib.store.rows import INLINE, JOB, WHOLE, as_jobs, bounded
-from chalicelib.uniqueness import Holder
 
 
 class Admission(msgspec.Struct, frozen=True):

@@ -28,7 +28,7 @@ from chalicelib.retention import Retention, due_at, next_look
 from chalicelib.store.arrays import texts, uuids
 from chalicelib.store.database import Database, Row
 from chalicelib.store.partitions import Partition, PartitionStore, made_at
-from chalicelib.store.retention import ADD_PRUNED, EXPIRES_AT, HAS_EXPIRED, parameters
+from chalicelib.store.retention import ADD_PRUNED, EXPIRES_AT, HAS_EXPIRED, is_our_turn, parameters
 
 LOOKED_AT = 20_000  # rows a step: about 15 ms of reading
 DELETED = 2_000  # rows a step: about 30 ms
@@ -120,14 +120,10 @@ class WalkStore:
             rows = _all(alone, query, due.partition, **limits, **parameters(retention))
         return rows[0][0] if rows else None
 
-    def partitions(self) -> dict[str, int]:
-        """How many there are, by table."""
-        return dict(Counter(each.parent for each in PartitionStore(self._database).attached()))
-
     def step(self, due: Due, retention: Retention) -> Step:
         """One more stretch of the partition."""
         with self._database.transaction() as alone:
-            if not is_our_turn(alone, due.partition):
+            if not (is_our_turn(alone) and _is_attached(alone, due.partition)):
                 return Step(Came.NOT_OURS)
             walk = self._begun(alone, due, retention)
             seen = self._look(alone, due.partition, walk, retention)
@@ -233,17 +229,13 @@ class WalkStore:
         return Came.EMPTY if can_go else Came.OVER if is_over else Came.MORE
 
 
-def is_our_turn(alone: psycopg.Connection[Row], partition: Partition) -> bool:
-    """Until the transaction ends. False too where the partition is none any more."""
-    row = alone.execute(
-        """
-        SELECT pg_try_advisory_xact_lock(hashtext('job-scheduler pruning'))
-               AND EXISTS (SELECT FROM pg_inherits WHERE inhrelid = %(oid)s AND inhparent = %(parent)s::regclass),
-               set_config('synchronous_commit', 'off', true) -- what is lost is done again
-        """,
-        {"oid": partition.oid, "parent": partition.parent},
-    ).fetchone()
-    return bool(row and row[0])
+def _is_attached(alone: psycopg.Connection[Row], partition: Partition) -> bool:
+    return bool(
+        alone.execute(
+            "SELECT FROM pg_inherits WHERE inhrelid = %(oid)s AND inhparent = %(parent)s::regclass",
+            {"oid": partition.oid, "parent": partition.parent},
+        ).fetchall()
+    )
 
 
 def _further(walk: _Walk, seen: _Seen) -> _Walk:

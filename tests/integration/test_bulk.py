@@ -13,8 +13,8 @@ from msgspec import UNSET
 from uuid_utils.compat import uuid7
 
 from chalicelib.bulk import BATCH, TURN, Bulk
+from chalicelib.bulk_forms import Cancellation, Revival
 from chalicelib.callers import LOCAL, Deed
-from chalicelib.forms import Cancellation, Revival
 from chalicelib.jobs import JobStatus
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.database import Database

@@ -15,14 +15,13 @@ import pytest
 
 from chalicelib import cli, resources
 from chalicelib.declarations import FILE, Applied, Declarations
-from chalicelib.errors import BadDeclaration, ScheduleIsDeclared
+from chalicelib.errors import BadDeclaration, ScheduleIsDeclared, StoreUnavailable
 from chalicelib.handlers import registry as product
 from chalicelib.handlers.declared import schedule
-from chalicelib.handlers.registry import JobContext, Registry, job
+from chalicelib.handlers.registry import JobContext, JobType, Registry, job
 from chalicelib.schedule_forms import Definition
 from chalicelib.schedules import Source
 from chalicelib.store.database import Database
-from chalicelib.store.schedules import ScheduleStore
 from chalicelib.submissions import Submission
 from chalicelib.timetable import Timetable
 from infra.local.services import Addresses
@@ -54,9 +53,7 @@ class Place:
 
     def deploy(self) -> Applied:
         timetable = a_timetable(self._database, a_scheduler(self._database, self._world.cache, self.registry))
-        return Declarations(
-            registry=self.registry, store=ScheduleStore(self._database), timetable=timetable, file=self.file
-        ).apply()
+        return Declarations(registry=self.registry, timetable=timetable, file=self.file).apply()
 
     def next_release(self) -> Place:
         return Place(self._database, self._world, self.file.parent)
@@ -280,6 +277,55 @@ def test_a_deploy_waits_for_the_one_before_it(
         assert deploy.result(10).changes == {"new": ["report"]}
 
 
+class Cutter(Registry):
+    """Cuts the deploy's connection when it comes to its second schedule."""
+
+    def __init__(self, conn: psycopg.Connection[Any]) -> None:
+        super().__init__()
+        self._conn = conn
+        self._asked = 0
+
+    def get(self, name: str) -> JobType:
+        self._asked += 1
+        if self._asked == 2:
+            ((pid,),) = self._conn.execute(
+                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            ).fetchall()
+            self._conn.execute("SELECT pg_terminate_backend(%s)", [pid])
+            while self._conn.execute("SELECT FROM pg_stat_activity WHERE pid = %s", [pid]).fetchall():
+                pass
+        return super().get(name)
+
+
+def test_a_deploy_whose_connection_is_cut_applies_nothing(
+    place: Place, timetable: Timetable, conn: psycopg.Connection[Any]
+) -> None:
+    place.registry = Cutter(conn)
+    place.declares(*(nightly(place, name=name) for name in "abc"))
+
+    with pytest.raises(StoreUnavailable):
+        place.deploy()
+
+    assert timetable.all() == []
+    assert place.deploy().changes == {"new": ["a", "b", "c"]}
+
+
+def test_what_somebody_changes_while_it_is_withdrawn_is_deleted_all_the_same(
+    place: Place, timetable: Timetable, addresses: Addresses, conn: psycopg.Connection[Any]
+) -> None:
+    place.declares(nightly(place))
+    place.deploy()
+    with psycopg.connect(addresses.database_url) as other, ThreadPoolExecutor(1) as thread:
+        other.execute("UPDATE schedules SET version = version + 1")
+        deploy = thread.submit(place.next_release().deploy)
+        while not conn.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+            assert not deploy.done()
+        other.commit()
+        assert deploy.result(10) == Applied({}, ["report"])
+
+    assert timetable.all() == []
+
+
 # In a file
 
 TOML = """
@@ -351,7 +397,7 @@ def test_one_name_in_code_and_in_the_file_is_refused(place: Place) -> None:
 def test_what_the_product_declares_can_be_applied(database: Database, world: World) -> None:
     """The file that is shipped is read too."""
     timetable = a_timetable(database, a_scheduler(database, world.cache, product))
-    declarations = Declarations(registry=product, store=ScheduleStore(database), timetable=timetable)
+    declarations = Declarations(registry=product, timetable=timetable)
 
     assert FILE.exists()
     assert set(declarations.apply().changes) <= {"new"}
@@ -385,8 +431,7 @@ def test_the_command_says_what_it_did(
 ) -> None:
     place.declares(nightly(place))
     timetable = a_timetable(database, a_scheduler(database, world.cache, place.registry))
-    store = ScheduleStore(database)
-    declarations = Declarations(registry=place.registry, store=store, timetable=timetable, file=place.file)
+    declarations = Declarations(registry=place.registry, timetable=timetable, file=place.file)
     monkeypatch.setattr(resources, "declarations", lambda: declarations)
 
     assert cli.main(["schedules", "apply"]) == 0

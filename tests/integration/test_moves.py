@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
+from uuid_utils.compat import uuid7
 
 from chalicelib.backoff import Fixed, Linear
 from chalicelib.jobs import (
@@ -418,6 +419,51 @@ def test_a_job_inserted_alone_is_recorded_as_among_many(store: JobStore, fields:
         assert (row.queue, row.tags) == (fields.get("queue", "default"), fields.get("tags", []))
         assert bytes(row.payload or b"") == bytes(fields.get("payload", b"{}"))
     assert recorded(store.get(alone.id)) == recorded(store.get(among.id))
+
+
+def test_a_copy_keeps_all_that_was_asked(store: JobStore, conn: psycopg.Connection[Any]) -> None:
+    asked = insert(
+        store,
+        job_type="fail",
+        queue="mail",
+        priority=-7,
+        max_attempts=9,
+        timeout_seconds=0.25,
+        tags=["b", "a"],
+        payload=msgspec.Raw(b'{"b": 1.50}'),
+        backoff=Fixed(seconds=3),
+        concurrency_key="customer 7",
+    )
+    conn.execute("UPDATE jobs SET schedule = 'nightly', scheduled_for = '2026-01-02 03:04:05Z'")
+
+    copy = store.copy(asked.id, uuid7())
+
+    old, new = (as_it_was_asked(conn, job_id) for job_id in (asked.id, copy.id))
+    assert new == old
+    assert {name for name, value in old.items() if value is None} == LEFT_TO_RUNS
+    tagged = conn.execute("SELECT tag FROM job_tags WHERE job_id = %s ORDER BY tag", [copy.id]).fetchall()
+    assert tagged == [("a",), ("b",)]
+
+
+LEFT_TO_RUNS = {
+    "ended_badly",
+    "result",
+    "error",
+    "progress",
+    "worker_id",
+    "started_at",
+    "finished_at",
+    "lease_expires_at",
+    "cancel_requested_at",
+}
+
+
+def as_it_was_asked(conn: psycopg.Connection[Any], job_id: UUID) -> dict[str, Any]:
+    """Its whole row, by column, but what is different in any two jobs."""
+    ((row,),) = conn.execute(
+        "SELECT to_jsonb(job) - '{id,created_at,run_at}'::text[] FROM jobs AS job WHERE id = %s", [job_id]
+    ).fetchall()
+    return dict(row)
 
 
 def recorded(row: Job) -> Job:

@@ -9,8 +9,8 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from chalicelib.bulk import BATCH, TURN, Bulk
+from chalicelib.bulk_forms import Purge
 from chalicelib.callers import LOCAL, Deed
-from chalicelib.forms import Purge
 from chalicelib.jobs import JobStatus
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.database import Database

@@ -433,6 +433,26 @@ def test_a_partition_with_an_unfinished_job_is_not_detached_whatever_was_seen_be
     assert ids(conn) == {revived}
 
 
+def test_a_job_that_is_revived_while_the_lock_is_waited_for_keeps_its_partition(
+    conn: Connection, past: Past, database: Database, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.store.database.LOCK_WAIT", timedelta(seconds=20))
+    monkeypatch.setattr("chalicelib.store.database.LOCKED_FOR", timedelta(seconds=20))
+    make(conn, ONE)
+    revived = past.job(ONE, FAILED)
+    (found,) = [each for each in PartitionStore(database).attached() if each.name == name_of(ONE)]
+    with psycopg.connect(addresses.database_url) as other, ThreadPoolExecutor(1) as thread:
+        other.execute("UPDATE jobs SET status = 'QUEUED', finished_at = NULL WHERE id = %s", [revived])
+        detaching = thread.submit(DetachedStore(database).detach, found)
+        while not conn.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+            assert not detaching.done()
+        other.commit()
+
+        assert not detaching.result(10)
+
+    assert ids(conn) == {revived}
+
+
 def test_a_partition_that_another_pruner_has_dropped_meanwhile_is_not_walked_through(
     conn: Connection, database: Database
 ) -> None:

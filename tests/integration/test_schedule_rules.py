@@ -665,6 +665,48 @@ def test_runs_of_many_schedules_and_of_some_that_are_gone_are_pruned_page_by_pag
     assert runs.prune(keep=1) == 0
 
 
+def test_forgotten_times_stay_forgotten_when_the_schedule_is_made_again(
+    timetable: Timetable, runs: RunStore, conn: psycopg.Connection[Any]
+) -> None:
+    timetable.put("a", a_definition(cron="0 * * * *"))
+    fill(timetable, 5)
+    conn.execute(
+        "UPDATE schedule_runs SET job_id = '01900000-0000-7000-8000-000000000000' WHERE run_at > %s", [MIDNIGHT]
+    )
+    timetable.delete("a")
+    assert runs.prune() == 3  # and of those that are kept one is for an earlier time
+    timetable.put("a", a_definition(cron="0 * * * *"))
+
+    with pytest.raises(InvalidInput, match="not known any more"):
+        fill(timetable, 5)
+
+
+def test_so_do_those_that_were_too_many(
+    timetable: Timetable, runs: RunStore, conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.store.schedules.MOST_KEPT", 3)
+    timetable.put("a", a_definition(cron="0 * * * *"))
+    today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 10 * HOUR
+    fill(timetable, 5, from_=today, to=today + 5 * HOUR)
+    assert runs.prune(keep=3) == 2
+    timetable.delete("a")
+    timetable.put("a", a_definition(cron="0 * * * *"))
+
+    assert timetable.get("a").forgotten_to == today + 2 * HOUR
+
+
+def test_one_of_which_nothing_was_forgotten_can_be_filled_after_it_was_made_again(timetable: Timetable) -> None:
+    timetable.put("a", a_definition(cron="0 * * * *"))
+    today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 10 * HOUR
+    fill(timetable, 5, from_=today, to=today + 5 * HOUR)
+    timetable.delete("a")
+    timetable.put("a", a_definition(cron="0 * * * *"))
+
+    assert fill(timetable, 5, from_=today - HOUR, to=today + 5 * HOUR).count == 1
+    timetable.put("b", a_definition())
+    assert timetable.get("b").forgotten_to is None
+
+
 def test_one_that_is_made_again_does_not_run_again_for_the_same_time(
     world: World, ticker: Ticker, timetable: Timetable, conn: psycopg.Connection[Any]
 ) -> None:

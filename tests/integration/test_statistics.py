@@ -18,6 +18,7 @@ from chalicelib.snapshots import Snapshots
 from chalicelib.statistics import Statistics
 from chalicelib.store.counts import CountStore
 from chalicelib.store.database import Database
+from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedules import ScheduleStore
@@ -35,6 +36,7 @@ def statistics(world: World, database: Database) -> Statistics:
         counts=CountStore(database),
         retention=RetentionStore(database),
         walks=WalkStore(database),
+        partitions=PartitionStore(database),
         snapshots=Snapshots(world.cache),
         queues=world.queues,
         workers=world.workers,
@@ -52,6 +54,7 @@ def without_redis(database: Database) -> Iterator[Statistics]:
         counts=CountStore(database),
         retention=RetentionStore(database),
         walks=WalkStore(database),
+        partitions=PartitionStore(database),
         snapshots=Snapshots(client),
         queues=Queues(client),
         workers=Workers(client),

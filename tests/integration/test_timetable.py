@@ -11,13 +11,13 @@ import msgspec
 import psycopg
 import pytest
 
-from chalicelib import answers
 from chalicelib.errors import InvalidInput, ScheduleExists, ScheduleNotFound
 from chalicelib.firing import LOOK_EVERY, Ticker
 from chalicelib.handlers.registry import JobContext, job
 from chalicelib.jobs import Job
 from chalicelib.redis_link import connect
 from chalicelib.schedule_forms import Definition, NamedDefinition, Preview
+from chalicelib.schedule_views import schedule_view
 from chalicelib.schedules import Firing, Misfire, Overlap
 from chalicelib.store.database import Database
 from chalicelib.store.firings import Fired, FiringStore
@@ -104,7 +104,7 @@ def test_what_is_put_is_what_is_kept(timetable: Timetable) -> None:
 
 def test_a_schedule_as_it_is_shown_can_be_put_back(timetable: Timetable) -> None:
     saved = timetable.put("a", a_definition())
-    shown = msgspec.json.decode(msgspec.json.encode(answers.schedule_view(saved)))
+    shown = msgspec.json.decode(msgspec.json.encode(schedule_view(saved)))
     mine = {key: shown[key] for key in ("cron", "timezone", "job", "misfire", "overlap", "paused")}
 
     again = timetable.put("a", msgspec.json.decode(msgspec.json.encode(mine), type=Definition))

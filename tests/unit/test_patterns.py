@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -9,7 +9,18 @@ from chalicelib.decoding import decoded
 from chalicelib.errors import InvalidInput
 from chalicelib.forms import KeyForm, ListQuery, LogsQuery, SubmitHeaders, headers_of, query_of
 from chalicelib.patterns import in_words
+from chalicelib.schedule_forms import NamedDefinition, PauseNote
 from chalicelib.submissions import Submission
+
+
+class Inner(msgspec.Struct):
+    kind: Literal["x", "y"]
+
+
+class Nested(msgspec.Struct):
+    in_order: list[Inner] = []
+    by_name: dict[str, Inner] = {}
+
 
 NAME = "expected letters, digits and _ . : - , beginning with a letter or digit"
 PRINTABLE = "expected text without control characters"
@@ -49,6 +60,63 @@ def test_so_are_headers_queries_and_keys() -> None:
         "expected some of these, with commas between: id, job_type, payload, "
     )
     assert fault(decoded, b'{"name":"a\\u0000b","role":"viewer"}', KeyForm) == ("$.name", PRINTABLE)
+
+
+def test_so_is_a_note_of_a_pause() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        decoded(b'{"note":"a\\u0000"}', PauseNote)
+
+    assert refused.value.faults == [("$.note", "expected text without NUL characters")]
+    decoded(b'{"note":"a\\nb"}', PauseNote)
+
+
+SCHEDULE = {"name": "a", "cron": "@daily", "job": {"job_type": "echo"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "shape", "path", "detail"),
+    [
+        (
+            {**SCHEDULE, "misfire": "ever"},
+            NamedDefinition,
+            "$.misfire",
+            "Invalid enum value 'ever': expected one of skip, run_once, run_all",
+        ),
+        (
+            {**SCHEDULE, "job": {"job_type": "a", "unique": {"for": 1, "on_conflict": "x"}}},
+            NamedDefinition,
+            "$.job.unique.on_conflict",
+            "Invalid enum value 'x': expected one of return, replace_payload, replace_run_at, replace",
+        ),
+        (
+            {"job_type": "a", "unique": {"for": "ever"}},
+            Submission,
+            "$.unique.for",
+            "Invalid enum value 'ever': expected one of queued, unfinished",
+        ),
+        ({"in_order": [{"kind": "z"}]}, Nested, "$.in_order[0].kind", "Invalid enum value 'z': expected one of x, y"),
+        (
+            {"by_name": {"k": {"kind": "z"}}},
+            Nested,
+            "$.by_name[...].kind",
+            "Invalid enum value 'z': expected one of x, y",
+        ),
+    ],
+)
+def test_a_word_that_is_none_of_some_is_refused_with_those(fields: object, shape: Any, path: str, detail: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        decoded(msgspec.json.encode(fields), shape)
+
+    assert refused.value.faults == [(path, detail)]
+
+
+def test_so_is_one_in_a_query() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        query_of({"status": ["DONE"]}, ListQuery)
+
+    assert refused.value.path == "status"
+    assert refused.value.detail.startswith("Invalid enum value 'DONE': expected one of ")
+    assert "SCHEDULED" in refused.value.detail
 
 
 def test_another_pattern_and_another_reason_stay() -> None:

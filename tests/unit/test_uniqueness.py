@@ -8,22 +8,16 @@ from uuid_utils.compat import uuid7
 
 from chalicelib.decoding import canonical
 from chalicelib.jobs import JobStatus
-from chalicelib.uniqueness import UNFINISHED, WAITING, Holder, OnConflict, Term, Unique, Uniqueness, uniqueness
-
-FINAL = {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}
+from chalicelib.store.holders import Holder
+from chalicelib.uniqueness import OnConflict, Term, Unique, Uniqueness, uniqueness
 
 
 def of(payload: bytes = b"{}", job_type: str = "echo", queue: str = "default", **asked: Any) -> Uniqueness:
     return uniqueness(msgspec.convert(asked, Unique), job_type, queue, canonical(payload))
 
 
-def a_holder(status: str, term: Term, *, is_over: bool = False) -> Holder:
+def a_holder(status: JobStatus, term: Term, *, is_over: bool = False) -> Holder:
     return Holder(uuid7(), "echo", status, term, is_over)
-
-
-def test_the_statuses_are_those_of_jobs() -> None:
-    assert {JobStatus.BLOCKED, JobStatus.QUEUED} == WAITING
-    assert {*JobStatus} - FINAL == UNFINISHED
 
 
 @pytest.mark.parametrize(
@@ -91,6 +85,6 @@ def test_only_what_waits_is_changed(how: OnConflict) -> None:
 
 
 def test_a_payload_is_not_given_to_another_type_of_job() -> None:
-    refused = {how for how in OnConflict if a_holder("QUEUED", Term.QUEUED).why_it_stays("sleep", how)}
+    refused = {how for how in OnConflict if a_holder(JobStatus.QUEUED, Term.QUEUED).why_it_stays("sleep", how)}
 
     assert refused == {OnConflict.REPLACE_PAYLOAD, OnConflict.REPLACE}
