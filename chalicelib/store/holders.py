@@ -157,7 +157,7 @@ class Holders:
                     OR NOT EXISTS (SELECT
                                      FROM jobs AS job
                                     WHERE job.id = held.job_id AND job.id BETWEEN %(first)s AND %(last)s
-                                      AND job.status <> 'COMPLETED'))
+                                      AND (job.status <> 'COMPLETED' OR held.term = 'time')))
             """,
             {**bounded([job_id for _, job_id in rows]), "keys": keys},
         )

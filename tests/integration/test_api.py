@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -309,3 +310,21 @@ def test_a_submit_may_bring_its_own_backoff(api: Api, backoff: dict[str, Any], s
     assert response.status_code == status
     if status == 422:
         assert response.json_body["errors"][0]["path"].startswith("$.backoff")
+
+
+@pytest.mark.parametrize(
+    ("limits", "path"),
+    [
+        ({"rate_limit": 0}, "$.rate_limit"),
+        ({"rate_limit": {"jobs": 0.5, "per_seconds": 60}}, "$.rate_limit.jobs"),
+        ({"rate_limit_per_key": {"jobs": 1, "per_seconds": 32 * 86_400}}, "$.rate_limit_per_key.per_seconds"),
+        ({"max_running": -1}, "$.max_running"),
+        ({"weight": 0}, "$.weight"),
+        ({"wait": 1}, "$"),
+    ],
+)
+def test_a_bad_limit_is_told_what_is_wrong_and_sets_nothing(api: Api, limits: dict[str, Any], path: str) -> None:
+    answer = api.call("PUT", "/queues/mail", json.dumps({"max_running": 3} | limits).encode())
+
+    assert (answer.status_code, [fault["path"] for fault in answer.json_body["errors"]]) == (422, [path])
+    assert api.get("/queues").json_body == []

@@ -642,7 +642,9 @@ def test_keys_that_nobody_can_hold_again_are_forgotten(unique: UniqueStore, conn
         for status in JobStatus:
             key = f"{term}{status}".encode()
             put_in_status(conn, admitted(unique, a_unique_job(key, term))[1][0], status)
-    admitted(unique, a_unique_job(b"gone"), a_unique_job(b"time", Term.TIME), a_unique_job(b"over", Term.TIME))
+    done = admitted(unique, a_unique_job(b"time", Term.TIME))[1][0]
+    put_in_status(conn, done, JobStatus.COMPLETED)
+    admitted(unique, a_unique_job(b"gone"), a_unique_job(b"over", Term.TIME))
     conn.execute("DELETE FROM jobs USING unique_jobs WHERE job_id = id AND key = %s", [b"gone".ljust(32)])
     conn.execute("UPDATE unique_jobs SET expires_at = now() WHERE key = %s", [b"over".ljust(32)])
     assert unique.prune() == 0
