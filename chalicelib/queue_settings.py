@@ -83,4 +83,6 @@ class QueueChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def _as_rate(value: Any, name: str) -> Any:
-    return Rate(jobs=value) if name.startswith("rate_limit") and isinstance(value, (int, float)) else value
+    if not (name.startswith("rate_limit") and isinstance(value, (int, float))):
+        return value
+    return Rate(jobs=value) if value >= 1 else Rate(jobs=1, per_seconds=1 / value)

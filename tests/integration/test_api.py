@@ -328,3 +328,11 @@ def test_a_bad_limit_is_told_what_is_wrong_and_sets_nothing(api: Api, limits: di
 
     assert (answer.status_code, [fault["path"] for fault in answer.json_body["errors"]]) == (422, [path])
     assert api.get("/queues").json_body == []
+
+
+@pytest.mark.parametrize(("said", "jobs", "per_seconds"), [(2.5, 2.5, 1), (0.25, 1, 4), (1e-6, 1, 1e6)])
+def test_a_rate_is_shown_as_it_may_be_set(api: Api, said: float, jobs: float, per_seconds: float) -> None:
+    shown = api.call("PUT", "/queues/mail", json.dumps({"rate_limit": said}).encode()).json_body["rate_limit"]
+
+    assert (shown["jobs"], shown["per_seconds"]) == pytest.approx((jobs, per_seconds))
+    assert api.call("PUT", "/queues/mail", json.dumps({"rate_limit": shown}).encode()).status_code == 200
