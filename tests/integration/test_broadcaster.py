@@ -5,25 +5,27 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from boto3.session import Session
 
 from chalicelib.broadcaster import SENDERS, Broadcaster
-from chalicelib.connections import Connections
+from chalicelib.connections import CHANGES, SHARDS, Connections, registry, shard_of
 from chalicelib.errors import ConnectionGone, GatewayUnavailable
 from chalicelib.events import FRAME_BYTES, Subscription
 from chalicelib.gateway import Gateway
-from tests.integration.conftest import World
+from chalicelib.leadership import Leadership
+from chalicelib.stream import EventStream
+from tests.integration.conftest import World, told
 
 
 class ListeningGateway(Gateway):
     """Stands in for API Gateway, which only AWS has: keeps what was sent, and knows who has left."""
 
     def __init__(self) -> None:
-        super().__init__("", lambda endpoint: None)
+        super().__init__("", Session)
         self.sent: dict[str, list[Any]] = defaultdict(list)
         self.gone: set[str] = set()
         self.slow: dict[str, threading.Event] = {}
@@ -62,8 +64,15 @@ def connections(world: World) -> Connections:
 def broadcasting(world: World, connections: Connections, gateway: ListeningGateway) -> Callable[[], Any]:
     @contextmanager
     def running(name: str = "b") -> Iterator[None]:
-        stopped = threading.Event()
-        broadcaster = Broadcaster(name=name, stream=world.stream, connections=connections, gateway=gateway)
+        stopped, client = threading.Event(), world.cache
+        broadcaster = Broadcaster(
+            name=name,
+            stream=EventStream(client),
+            leadership=Leadership(client, SHARDS),
+            connections=Connections(client),
+            gateway=gateway,
+            overview=lambda: b"{}",
+        )
         thread = threading.Thread(target=broadcaster.run, args=(stopped,))
         thread.start()
         try:
@@ -256,7 +265,7 @@ def test_an_unreadable_record_silences_nobody(
     world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
 ) -> None:
     connections.add("readable", "api", "stage")
-    world.cache.hset("{ws}:connections", "from the future", b'{"id":"x","subscription":{"after":"1-0"}}')
+    world.cache.hset(registry(shard_of("readable")), "from the future", b'{"id":"x","subscription":{"colour":"red"}}')
 
     with broadcasting():
         world.submit()
@@ -270,7 +279,7 @@ def test_a_registry_that_was_lost_and_begun_anew_is_read_again(
     with broadcasting():
         world.submit()
         eventually(lambda: gateway.sent["before"])
-        world.cache.delete("{ws}:connections", "{ws}:generation")
+        world.cache.delete(*map(registry, range(SHARDS)), CHANGES)
         connections.add("after", "api", "stage")
         world.submit()
         eventually(lambda: gateway.sent["after"])
@@ -294,7 +303,7 @@ def test_a_client_too_far_behind_is_cut(
     broadcasting: Callable[[], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chalicelib.outbox.MOST_WAITING", 3)
+    monkeypatch.setattr("chalicelib.backlog.MOST_KEPT", 3)
     connections.add("slow", "api", "stage")
     gateway.slow["slow"] = threading.Event()
 
@@ -329,11 +338,11 @@ def test_many_busy_slow_clients_leave_a_thread_for_a_quick_one(
 
 def test_nothing_is_kept_for_watchers_while_there_are_none(world: World, connections: Connections) -> None:
     world.submit()
-    assert world.stream.read("0", timedelta(0)) == ("0", [])
+    assert told(world) == []
 
     connections.add("c", "api", "stage")
     world.submit()
-    assert len(world.stream.read("0", timedelta(0))[1]) == 1
+    assert len(told(world)) == 1
 
 
 def age(world: World, connections: Connections, connection_id: str, seconds: int = 60) -> None:
@@ -341,7 +350,7 @@ def age(world: World, connections: Connections, connection_id: str, seconds: int
     connection = connections.find(connection_id)
     assert connection is not None
     older = msgspec.structs.replace(connection, connected_at=connection.connected_at - seconds)
-    world.cache.hset("{ws}:connections", connection_id, msgspec.json.encode(older))
+    world.cache.hset(registry(shard_of(connection_id)), connection_id, msgspec.json.encode(older))
 
 
 def subscribe(connections: Connections, connection_id: str, subscription: Subscription) -> None:
