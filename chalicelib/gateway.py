@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import urllib3
 from boto3.session import Session

@@ -23,32 +23,25 @@ TYPES = ["send", "call"]
 STATUSES = ["QUEUED", "RUNNING", "COMPLETED"]
 
 
-def an_event(job: UUID, version: int, size: int = 1, **about: str) -> Event:
-    fields = {"queue": "mail", "job_type": "send", "status": "QUEUED"} | about
+def an_event(
+    job: UUID, version: int, size: int = 1, queue: str = "mail", job_type: str = "send", status: str = "QUEUED"
+) -> Event:
     body = msgspec.json.encode({"id": str(job), "version": version, "x": "x" * size})
-    return Event(job, version, fields["queue"], fields["job_type"], body, fields["status"])
+    return Event(job, version, queue, job_type, body, status)
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[tuple[str, list[Event]]]:
     """Entries of the stream. A job keeps its queue and type; its versions may be heard of in any order."""
     homes = {job: (draw(st.sampled_from(QUEUES)), draw(st.sampled_from(TYPES))) for job in JOBS}
-    entries = []
-    for number in range(draw(st.integers(0, 8))):
-        changes = draw(
-            st.lists(st.tuples(st.sampled_from(JOBS), st.integers(1, 9), st.sampled_from(STATUSES)), max_size=4)
-        )
-        events = [
-            an_event(job, version, size=draw(st.sampled_from([1, 9_000])), status=status)
-            for job, version, status in changes
-        ]
-        entries.append(
-            (
-                f"{number + 1}-0",
-                [msgspec.structs.replace(e, queue=homes[e.job_id][0], job_type=homes[e.job_id][1]) for e in events],
-            )
-        )
-    return entries
+    changes = st.tuples(
+        st.sampled_from(JOBS), st.integers(1, 9), st.sampled_from([1, 9_000]), st.sampled_from(STATUSES)
+    )
+    batches = draw(st.lists(st.lists(changes, max_size=4), max_size=8))
+    return [
+        (f"{number}-0", [an_event(job, version, size, *homes[job], status) for job, version, size, status in batch])
+        for number, batch in enumerate(batches, 1)
+    ]
 
 
 def some(names: Sequence[Any]) -> st.SearchStrategy[list[Any] | None]:
