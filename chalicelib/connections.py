@@ -172,7 +172,7 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 if not redis.call('SET', KEYS[3], 1, 'PX', ARGV[5], 'GET') then
   local clock = redis.call('TIME')
-  redis.call('SET', KEYS[4], string.format('%.0f-0', clock[1] * 1000 + math.floor(clock[2] / 1000)))
+  redis.call('SET', KEYS[4], string.format('%.0f-0', clock[1] * 1000 + math.floor(clock[2] / 1000) - 1))
 end
 return 1
 """

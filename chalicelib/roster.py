@@ -124,7 +124,7 @@ class Roster:
     def _missed_since(self, connection: Connection) -> str | None:
         """Whoever served the shard before us may not have seen yet what was asked for last."""
         told = self._cursors.get(shard_of(connection.id))
-        if told is None or position(connection.asked_at) > position(told):
+        if told is None or position(connection.asked_at) >= position(told):
             return connection.subscription.after or told
         return told
 
