@@ -22,7 +22,7 @@ from chalicelib.stream import EventStream
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=5)  # the shards of a killed broadcaster are taken over within this time and a second
-SENDERS = 64
+SENDERS = 32
 SLOW_SENDERS = 16  # for connections that take long, so that the others never wait for them
 IDLE = timedelta(seconds=1)
 SOON = timedelta(milliseconds=25)
