@@ -86,6 +86,7 @@ Use cases:
     threads        helper threads that must not die unnoticed
     worker         take, claim, run, settle, until told to stop
     outbox         one connection, and what it is sent
+    subscriptions  what WebSocket clients say
     roster         the connections that this process serves
     broadcaster    events to connections
     maintenance    rebuild, sweep, partitions, pruning

@@ -16,7 +16,7 @@ from chalicelib.events import position, stats_frame
 from chalicelib.gateway import Gateway
 from chalicelib.leadership import Leadership
 from chalicelib.outbox import Delivery, Ending, Outbox, Parcel
-from chalicelib.roster import Late, Roster, catch_up
+from chalicelib.roster import BEGINNING, Late, Roster, catch_up
 from chalicelib.stream import EventStream
 
 logger = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class Broadcaster:
         self._is_lasting = is_lasting
         self._roster = Roster(connections)
         self._cursor = ""
+        self._was_away = False  # Redis: what happened meanwhile may not be in the stream
         self._next_turn = 0.0
         self._sent: SimpleQueue[Sent] = SimpleQueue()
         self._looking: Future[bytes] | None = None  # at the statistics
@@ -80,6 +81,7 @@ class Broadcaster:
                     self._run(stopped)
                 except QueueUnavailable as error:
                     logger.warning("cannot broadcast now", extra={"reason": str(error)})
+                    self._was_away = True
                 except Exception:  # a push must not fail a job
                     logger.exception("broadcasting failed")
                 self._cursor = ""
@@ -100,11 +102,11 @@ class Broadcaster:
 
     def _begin(self) -> None:
         """With what Redis says now: others may have led meanwhile, and it may have lost who is connected."""
-        self._late(self._roster.refresh())
+        self._roster.refresh()
         self._cut_lost()
+        self._roster.serve([], {})
         self._cursor = self._stream.now()
         self._roster.begin_at(self._cursor)
-        self._roster.serve([], {})
         self._next_turn = 0.0
 
     def _keep_turn(self) -> None:
@@ -117,10 +119,13 @@ class Broadcaster:
         ours = self._leadership.lead(self._name, LEASE, is_lasting=self._is_lasting)
         if ours != set(self._roster.shards):
             self._roster.serve(ours, self._cursors(sorted(ours - set(self._roster.shards))))
+            self._was_away = False
         self._show_stats()
 
     def _cursors(self, shards: list[int]) -> dict[int, str]:
-        """Who is in the registry has come since everything is kept."""
+        """Who is in the registry has come since everything is kept. After an outage all are told to read."""
+        if self._was_away:
+            return dict.fromkeys(shards, BEGINNING)
         oldest = self._stream.whole_from() or self._cursor
         saved = self._leadership.cursors(shards)
         return {shard: max(cursor or oldest, oldest, key=position) for shard, cursor in zip(shards, saved, strict=True)}

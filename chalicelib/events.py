@@ -94,7 +94,7 @@ PONG = b'{"type":"Pong"}'
 
 
 def subscribed(event_id: str) -> bytes:
-    """What happens after this event is told."""
+    """What happens after this event is told. Another one than was asked for: something was missed."""
     return b'{"type":"Subscribed","event_id":"' + event_id.encode() + b'"}'
 
 

@@ -71,6 +71,7 @@ from chalicelib.store.stats import StatsStore
 from chalicelib.store.unique import UniqueStore
 from chalicelib.store.walks import WalkStore
 from chalicelib.stream import EventStream
+from chalicelib.subscriptions import Subscriptions
 from chalicelib.throttle import Throttle
 from chalicelib.tickets import Tickets
 from chalicelib.timetable import Timetable
@@ -162,6 +163,11 @@ def workers() -> Workers:
 @lru_cache(maxsize=1)
 def connections() -> Connections:
     return Connections(_redis())
+
+
+@lru_cache(maxsize=1)
+def subscriptions() -> Subscriptions:
+    return Subscriptions(connections=connections(), stream=EventStream(_redis()))
 
 
 @lru_cache(maxsize=1)
@@ -297,7 +303,7 @@ def _maintenance(role: str) -> Maintenance:
         job_pruning=JobPruning(
             retention=RetentionStore(database), walks=WalkStore(database), detached=DetachedStore(database)
         ),
-        redis_link=redis_link.RedisLink(client),
+        announcer=_announcer(role),
         queues=Queues(client),
         chores=Chores(client),
     )

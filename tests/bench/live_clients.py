@@ -1,14 +1,17 @@
-"""The watchers of ``live_load``, in a process of their own: ``python -m tests.bench.live_clients ws_url api_url count queues``.
+"""Watchers, in a process of their own: ``python -m tests.bench.live_clients ws_url api_url --count 1000 --queues 200``.
 
 Each connects, watches one queue in batches, and remembers the newest version of every job that it is told of. One that is cut
 comes back and asks for what it missed; one that is told to read reads its queue over HTTP. Says "ready" once all watch; then
-takes one line of JSON, the versions that there are by queue and job, and answers with what the watchers know.
+takes one line of JSON, the versions that there are by queue and job, and answers with what the watchers know. With --cuts some
+lose their connection at random until then.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
+import random
 import statistics
 import sys
 import time
@@ -18,10 +21,9 @@ from typing import Any
 import msgspec
 import urllib3
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 AT_ONCE = 10  # that connect
-QUIET_SECONDS = 5.0  # nothing has come for so long: all is told
 PATIENCE_SECONDS = 120.0
 
 
@@ -37,6 +39,7 @@ class Watcher:
         self.frames = 0
         self.resyncs = 0
         self.cuts = 0
+        self.client: ClientConnection | None = None
         self.event_id: str | None = None
         self.heard_at = time.monotonic()
 
@@ -55,16 +58,28 @@ class Watcher:
     def agrees(self, there: dict[str, int]) -> bool:
         return self.versions == there
 
+    def differences(self, there: dict[str, int]) -> list[tuple[str, int | None, int | None]]:
+        """Jobs, the version that it knows, and the one that there is."""
+        known = self.versions
+        return [
+            (job, known.get(job), there.get(job)) for job in known.keys() | there if known.get(job) != there.get(job)
+        ]
+
 
 class Crowd:
     """All of them."""
 
-    def __init__(self, ws_url: str, api_url: str, count: int, queues: int) -> None:
-        self._ws_url = ws_url
-        self._api_url = api_url
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._ws_url = options.ws_url
+        self._api_url = options.api_url
+        self._ping_seconds = options.ping
+        self._quiet_seconds = options.quiet
+        self._cut_seconds = 1 / options.cuts if options.cuts else None
         self._door = asyncio.Semaphore(AT_ONCE)
-        self._http = urllib3.PoolManager(maxsize=4)
-        self.watchers = [Watcher(n, f"q{n % queues}") for n in range(count)]
+        self._http = urllib3.PoolManager(
+            maxsize=4, retries=urllib3.Retry(5, backoff_factor=0.5, status_forcelist=[500, 503])
+        )
+        self.watchers = [Watcher(n, f"q{n % options.queues}") for n in range(options.count)]
         self._watching = 0
 
     async def run(self) -> None:
@@ -72,7 +87,9 @@ class Crowd:
         while self._watching < len(self.watchers):
             await asyncio.sleep(0.1)
         say("ready")
+        tasks.append(asyncio.create_task(self._cut_some()))
         there: dict[str, dict[str, int]] = json.loads(await asyncio.to_thread(sys.stdin.readline))
+        tasks.pop().cancel()
         await self._wait_for(there)
         say(json.dumps(self._answer(there)))
         for task in tasks:
@@ -85,7 +102,7 @@ class Crowd:
         while time.monotonic() < ends_at:
             if all(each.agrees(there.get(each.queue, {})) for each in self.watchers):
                 return
-            if time.monotonic() - max(each.heard_at for each in self.watchers) > QUIET_SECONDS:
+            if time.monotonic() - max(each.heard_at for each in self.watchers) > self._quiet_seconds:
                 return
             await asyncio.sleep(0.2)
 
@@ -99,11 +116,26 @@ class Crowd:
                     await self._until_subscribed(client, watcher)
                 self._watching += first
                 first = False
-                async for raw in client:
-                    await self._hear(watcher, raw)
-            except (ConnectionClosed, OSError, TimeoutError):
+                watcher.client = client
+                await self._follow(client, watcher)
+            except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError):
+                watcher.client = None
                 watcher.cuts += 1
                 await asyncio.sleep(1)
+
+    async def _follow(self, client: ClientConnection, watcher: Watcher) -> None:
+        """It asks for a sign of life when it hears nothing: one that is not known any more is cut then."""
+        while True:
+            try:
+                await self._hear(watcher, await asyncio.wait_for(client.recv(), self._ping_seconds))
+            except TimeoutError:
+                await client.send('{"action":"ping"}')
+
+    async def _cut_some(self) -> None:
+        while self._cut_seconds is not None:
+            await asyncio.sleep(self._cut_seconds)
+            if client := random.choice(self.watchers).client:
+                client.transport.abort()
 
     async def _until_subscribed(self, client: ClientConnection, watcher: Watcher) -> None:
         while True:
@@ -114,6 +146,8 @@ class Crowd:
 
     async def _hear(self, watcher: Watcher, raw: str | bytes) -> None:
         frame = msgspec.json.decode(as_bytes(raw))
+        if "type" not in frame:  # the gateway's own: our function failed
+            raise ConnectionError(frame)
         watcher.frames += 1
         watcher.event_id = frame.get("event_id", watcher.event_id)
         if frame["type"] == "JobStatusUpdates":
@@ -132,11 +166,14 @@ class Crowd:
                 return jobs
 
     def _answer(self, there: dict[str, dict[str, int]]) -> dict[str, Any]:
+        wrong = [each for watcher in self.watchers for each in watcher.differences(there.get(watcher.queue, {}))]
         waits = sorted(wait * 1000 for each in self.watchers for wait in each.waits)
         return {
             "agree": sum(each.agrees(there.get(each.queue, {})) for each in self.watchers),
+            "wrong": wrong[:5],
             "frames": sum(each.frames for each in self.watchers),
             "resyncs": sum(each.resyncs for each in self.watchers),
+            "most_resyncs": max(each.resyncs for each in self.watchers),
             "cuts": sum(each.cuts for each in self.watchers),
             "told": len(waits),
             "p50_ms": statistics.median(waits) if waits else None,
@@ -153,5 +190,19 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.live_clients", description=__doc__)
+    parser.add_argument("ws_url")
+    parser.add_argument("api_url")
+    parser.add_argument("--count", type=int, default=1_000)
+    parser.add_argument("--queues", type=int, default=200)
+    parser.add_argument(
+        "--ping", type=float, default=120, help="seconds of silence, before a sign of life is asked for"
+    )
+    parser.add_argument("--quiet", type=float, default=5, help="seconds without a frame: all is told")
+    parser.add_argument("--cuts", type=float, default=0, help="a second")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    asyncio.run(Crowd(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])).run())
+    asyncio.run(Crowd(options()).run())

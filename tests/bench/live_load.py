@@ -12,16 +12,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import psutil
-import psycopg
 import redis
 import urllib3
 
+from tests.bench.watching import line_of, settled, tell, watching
 from tests.e2e.conftest import RunningStack, running
 
 CHANGES_A_JOB = 3  # it is queued, runs and ends
@@ -47,24 +45,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     options = parser.parse_args()
     plan = Plan(options.connections, options.queues, options.changes, options.seconds)
-    with running("bench-live") as stack, watching(stack, plan) as crowd:
+    with running("bench-live") as stack, watching(stack, count=plan.connections, queues=plan.queues) as crowd:
         return show(plan, measure(stack, plan, crowd))
 
 
-@contextmanager
-def watching(stack: RunningStack, plan: Plan) -> Iterator[subprocess.Popen[str]]:
-    arguments = [stack.ws_url, stack.api_url, str(plan.connections), str(plan.queues)]
-    command = [sys.executable, "-m", "tests.bench.live_clients", *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as crowd:
-        try:
-            assert line_of(crowd) == "ready"
-            yield crowd
-        finally:
-            crowd.terminate()
-
-
 def measure(stack: RunningStack, plan: Plan, crowd: subprocess.Popen[str]) -> dict[str, Any]:
-    worker = psutil.Process(json.loads((stack.directory / "stack.json").read_text())["pids"]["worker"])
+    worker = psutil.Process(stack.pid("worker"))
     cache = redis.Redis.from_url(stack.addresses["redis_url"])
     began, cpu = time.monotonic(), cpu_of(worker)
     memory: list[tuple[float, float, float]] = []
@@ -105,17 +91,6 @@ def submit(api_url: str, plan: Plan, part: int, stop: threading.Event) -> None:
         sent += BATCH
 
 
-def settled(stack: RunningStack) -> dict[str, dict[str, int]]:
-    """The versions that there are, once nothing is left to run."""
-    with psycopg.connect(stack.addresses["database_url"], autocommit=True) as conn:
-        while conn.execute("SELECT FROM jobs WHERE status IN ('QUEUED', 'RUNNING') LIMIT 1").fetchone():
-            time.sleep(0.2)
-        there: dict[str, dict[str, int]] = {}
-        for job_id, queue, version in conn.execute("SELECT id, queue, version FROM jobs"):
-            there.setdefault(queue, {})[str(job_id)] = version
-        return there
-
-
 def show(plan: Plan, found: dict[str, Any]) -> int:
     sys.stdout.write(
         f"{plan.connections:,} connections over {plan.queues} queues, {plan.changes:,} changes/s offered\n"
@@ -132,17 +107,6 @@ def show(plan: Plan, found: dict[str, Any]) -> int:
 def cpu_of(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
-
-
-def tell(crowd: subprocess.Popen[str], line: str) -> None:
-    assert crowd.stdin is not None
-    crowd.stdin.write(line + "\n")
-    crowd.stdin.flush()
-
-
-def line_of(crowd: subprocess.Popen[str]) -> str:
-    assert crowd.stdout is not None
-    return crowd.stdout.readline().strip()
 
 
 if __name__ == "__main__":

@@ -360,7 +360,7 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
                 runs=RunStore(database),
             ),
             "job_pruning": a_job_pruning(database),
-            "redis_link": RedisLink(cache),
+            "announcer": Announcer(redis_link=RedisLink(cache), stream=EventStream(cache), store=JobStore(database)),
             "queues": Queues(cache),
             "chores": Chores(cache),
             **parts,

@@ -15,7 +15,7 @@ from boto3.session import Session
 
 from chalicelib.broadcaster import LEASE, SENDERS, Broadcaster
 from chalicelib.connections import CHANGES, SHARDS, Connections, registry, shard_of
-from chalicelib.errors import ConnectionGone, GatewayUnavailable
+from chalicelib.errors import ConnectionGone, GatewayUnavailable, QueueUnavailable
 from chalicelib.events import FRAME_BYTES, Subscription, position
 from chalicelib.gateway import Gateway
 from chalicelib.joblog import LogEntry
@@ -446,6 +446,37 @@ def test_a_client_that_asks_for_something_else_loses_nothing_that_was_on_its_way
         eventually(lambda: len(gateway.sent["another"]) >= 2)
         gateway.slow["c"].set()
         eventually(lambda: set(ids(gateway.sent["c"])) == {str(job.id) for job in jobs})
+
+
+def test_after_an_outage_of_redis_everybody_is_told_to_read(
+    world: World,
+    connections: Connections,
+    gateway: ListeningGateway,
+    broadcasting: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What others could not tell meanwhile is in no stream."""
+    subscribe(connections, "c", Subscription(batch=True))
+    read = EventStream.read
+    away = threading.Event()
+
+    def read_unless_away(stream: EventStream, after: str, wait: timedelta) -> Any:
+        if away.is_set():
+            raise QueueUnavailable("it is away")
+        return read(stream, after, wait)
+
+    monkeypatch.setattr(EventStream, "read", read_unless_away)
+    with broadcasting():
+        world.submit()
+        eventually(lambda: ids(gateway.sent["c"]))
+        away.set()
+        time.sleep(1.2)
+        away.clear()
+        eventually(lambda: "Resync" in types(gateway.sent["c"]))
+        news = world.submit()
+        eventually(lambda: str(news.id) in ids(gateway.sent["c"]))
+
+    assert types(gateway.sent["c"]).count("Resync") == 1
 
 
 # Statistics and logs
