@@ -42,7 +42,7 @@ def line_of(crowd: subprocess.Popen[str]) -> str:
 def settled(stack: RunningStack) -> Versions:
     """The versions that there are, once nothing is left to run."""
     with psycopg.connect(stack.addresses["database_url"], autocommit=True) as conn:
-        while conn.execute("SELECT FROM jobs WHERE status IN ('QUEUED', 'RUNNING') LIMIT 1").fetchone():
+        while conn.execute("SELECT 1 FROM jobs WHERE status IN ('QUEUED', 'RUNNING') LIMIT 1").fetchone():
             time.sleep(0.2)
         there: Versions = {}
         for job_id, queue, version in conn.execute("SELECT id, queue, version FROM jobs"):
