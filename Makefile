@@ -1,7 +1,7 @@
 # Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench
+.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -60,6 +60,10 @@ chaos: $(VENV)/tests ## Break everything while jobs run, and prove that none is 
 bench: $(VENV)/tests ## Measure the queue on this computer, and its peers beside it (half an hour)
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.compare
+
+bench-live: $(VENV)/tests ## Measure the live feed: a thousand watchers of a whole stack (five minutes)
+	$(BIN)/python -m tests.bench.live_cost
+	$(BIN)/python -m tests.bench.live_load
 
 # The stamps below are touched once their files are installed, and made again when those change.
 

@@ -31,7 +31,6 @@ from chalicelib.errors import (
     Unauthenticated,
     UniqueConflict,
 )
-from chalicelib.events import PONG, Ping, Subscription
 from chalicelib.forms import (
     Batch,
     JobHeaders,
@@ -472,15 +471,11 @@ def message(event: WebsocketEvent) -> None:
     except (InvalidInput, MalformedJson) as error:
         _reply(event, wire.refusal(error))
         return
-    connection = resources.connections().find(event.connection_id)
-    match asked:
-        case _ if connection is None:
-            # Redis has forgotten it, so it would hear nothing any more: cut, it comes back and is known again.
-            resources.gateway().cut(_api_id(event), event.stage, event.connection_id)
-        case Ping():
-            _reply(event, PONG)
-        case Subscription():
-            resources.connections().subscribe(connection, asked)
+    frame = resources.subscriptions().answer(event.connection_id, asked)
+    if frame is None:
+        resources.gateway().cut(_api_id(event), event.stage, event.connection_id)
+    else:
+        _reply(event, frame)
 
 
 def _when(body: Definition) -> dict[str, object]:

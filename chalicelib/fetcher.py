@@ -70,8 +70,11 @@ class Fetcher:
         return Fetched(jobs, taken.looks, bool(jobs) and taken.is_watched and self._tell(jobs))
 
     def follow_up(self, fetched: Fetched, fits: timedelta) -> list[Job]:
-        """Tell watchers, and put Redis right about what Postgres refused. Returns what was refused because it may run longer
-        than ``fits``. Never raises: the claimed jobs are ours, whoever else is away."""
+        """Tell watchers, and put Redis right about what Postgres refused: whoever changed those rows may have told nobody.
+
+        Returns what was refused because it may run longer than ``fits``. Never raises: the claimed jobs are ours, whoever else
+        is away.
+        """
         try:
             if fetched.jobs and not fetched.was_told:
                 self._tell(fetched.jobs)
@@ -116,13 +119,14 @@ class Fetcher:
         if sum(map(len, taken.values())) == len(fetched.jobs):
             return []
         refused = [*dict.fromkeys(_ids(taken)).keys() - {job.id for job in fetched.jobs}]
-        buried = self._attempts.bury(refused) if refused else []
+        if refused:
+            self._attempts.bury(refused)
         rows = self._store.standing(refused) if refused else []
         misfits = [row for row in rows if row.finished_at is None and row.timeout > fits]
         batch = self._announcer.batch()
         own = {row.raw_id: row.queue for row in rows} | {job.raw_id: job.queue for job in fetched.jobs}
         self._put_right(taken, [row for row in rows if row not in misfits], own, batch)
-        self._announcer.send(batch, buried)
+        self._announcer.send(batch, [job_id for job_id in refused if job_id not in {row.id for row in misfits}])
         return misfits
 
     def _put_right(self, taken: Entries, rows: Sequence[Job], own: Mapping[RawId, str], batch: Batch) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
+from chalicelib.announcer import Announcer
 from chalicelib.chores import Chores
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.flow import Flow
@@ -16,7 +17,7 @@ from chalicelib.jobs import Job
 from chalicelib.keyring import Keyring
 from chalicelib.pruning import JobPruning, Pruning
 from chalicelib.queues import Queues
-from chalicelib.redis_link import RedisLink
+from chalicelib.redis_link import Batch
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.partitions import PartitionStore, first_id_at
 from chalicelib.store.unfinished import START, Place
@@ -44,7 +45,7 @@ class Maintenance:
         pruning: Pruning,
         job_pruning: JobPruning,
         keyring: Keyring,
-        redis_link: RedisLink,
+        announcer: Announcer,
         queues: Queues,
         chores: Chores,
     ) -> None:
@@ -54,7 +55,7 @@ class Maintenance:
         self._pruning = pruning
         self._job_pruning = job_pruning
         self._keyring = keyring
-        self._redis_link = redis_link
+        self._announcer = announcer
         self._queues = queues
         self._chores = chores
 
@@ -96,7 +97,7 @@ class Maintenance:
         seen_to = _settled_id()
         count = 0
         for page in self._pages(START, timedelta(0)):
-            self._enqueue(page)
+            self._enqueued(page).send()
             count += len(page)
         self._chores.set_epoch()
         self._chores.save_swept_to(seen_to)
@@ -125,11 +126,14 @@ class Maintenance:
         return sum(map(self._mend, stretch))
 
     def _mend(self, jobs: Sequence[Job]) -> int:
-        """They are read again before they are enqueued: those that are taken, run and finished meanwhile are not missing."""
+        """They are read again before they are enqueued: those that are taken, run and finished meanwhile are not missing.
+
+        Nobody was told of what Redis does not know.
+        """
         missing = self._queues.missing(jobs)
         if missing:
             found = [row for row in self._store.standing([job.id for job in missing]) if row.finished_at is None]
-            self._enqueue(found)
+            self._announcer.send(self._enqueued(found), [row.id for row in found])
             logger.warning("enqueued jobs that redis did not know", extra={"count": len(found)})
         return len(missing)
 
@@ -138,10 +142,10 @@ class Maintenance:
             yield jobs
             after = jobs[-1].queue, jobs[-1].id
 
-    def _enqueue(self, jobs: Sequence[Job]) -> None:
-        batch = self._redis_link.batch()
+    def _enqueued(self, jobs: Sequence[Job]) -> Batch:
+        batch = self._announcer.batch()
         self._queues.sync(jobs, batch)
-        batch.send()
+        return batch
 
 
 def _settled_id() -> UUID:

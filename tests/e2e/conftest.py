@@ -19,6 +19,8 @@ import urllib3
 from websockets.sync.client import ClientConnection, connect
 
 from infra.local.ports import free_port
+from infra.local.stack import find_stack
+from infra.local.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "e2e"
@@ -37,6 +39,9 @@ class RunningStack:
         self.addresses = addresses
         self.directory = Path(environment["STACK_DIR"])
         self._http = urllib3.PoolManager(headers={"Authorization": f"Bearer {key}"} if key else None)
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        return self._http.request(method, self.api_url + path, **options)
 
     def post(self, path: str, body: object) -> Any:
         return self._http.request("POST", self.api_url + path, json=body)
@@ -79,8 +84,13 @@ class RunningStack:
     def start_worker(self) -> None:
         call(self.environment, "up")
 
+    def pid(self, program: str) -> int:
+        """Of the one that runs now: who is killed is started again. 0: between the two."""
+        return int(Supervisor(find_stack(self.environment)).states()[program]["pid"])
+
     def kill(self, program: str) -> None:
-        os.kill(json.loads((self.directory / "stack.json").read_text())["pids"][program], signal.SIGKILL)
+        wait_until(lambda: self.pid(program), 30)
+        os.kill(self.pid(program), signal.SIGKILL)
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> None:

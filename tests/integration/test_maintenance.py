@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from chalicelib.chores import Chores
+from chalicelib.connections import Connections
 from chalicelib.jobs import JobStatus
 from chalicelib.maintenance import Maintenance
 from chalicelib.store.database import Database
@@ -16,7 +17,7 @@ from chalicelib.store.jobs import JobStore
 from chalicelib.store.partitions import PartitionStore, first_id_at
 from chalicelib.store.unfinished import START
 from infra.local.services import Addresses
-from tests.integration.conftest import FOREVER, World, a_job, a_maintenance, explain, insert
+from tests.integration.conftest import FOREVER, World, a_job, a_maintenance, explain, insert, told
 
 
 @pytest.fixture
@@ -55,6 +56,19 @@ def test_a_job_recorded_but_never_enqueued_is_swept_up(
 
     assert world.run_due() == 1
     assert world.store.get(stranded.id).status is JobStatus.COMPLETED
+
+
+def test_watchers_hear_of_a_job_that_is_swept_up(
+    world: World, maintenance: Maintenance, conn: psycopg.Connection[Any]
+) -> None:
+    Connections(world.cache).add("watcher", "api", "stage")
+    Chores(world.cache).set_epoch()
+    stranded = insert(world.store)
+    conn.execute("UPDATE jobs SET created_at = created_at - interval '6 seconds'")
+
+    maintenance.sweep()
+
+    assert [event.job_id for event in told(world)] == [stranded.id]
 
 
 def test_a_sweep_looks_at_each_job_once(world: World, maintenance: Maintenance, conn: psycopg.Connection[Any]) -> None:

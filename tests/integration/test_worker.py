@@ -17,12 +17,12 @@ from chalicelib.connections import Connections
 from chalicelib.errors import AttemptStopped, GiveUp, QueueUnavailable, StoreUnavailable
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import JobContext, job
-from chalicelib.jobs import LEASE, ClaimedJob, Completed, Job, JobStatus
+from chalicelib.jobs import LEASE, ClaimedJob, Completed, Job, JobStatus, Settlement
 from chalicelib.members import member
 from chalicelib.redis_link import EPOCH
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.worker import Budget, Worker
-from tests.integration.conftest import FOREVER, World
+from tests.integration.conftest import FOREVER, World, told
 
 GRACE = timedelta(seconds=10)
 
@@ -161,6 +161,19 @@ def test_a_job_taken_but_never_claimed_is_run(world: World, expire_lease: Callab
     assert world.store.get(submitted.id).attempt == 1
 
 
+def test_what_a_killed_worker_recorded_and_told_nobody_is_told_by_the_next(world: World) -> None:
+    Connections(world.cache).add("watcher", "api", "stage")
+    world.submit()
+    (running,) = world.fetcher("killed").fetch({"default": 1}, FOREVER).jobs
+    world.attempts.settle([Settlement(running, Completed(b"1"))])
+    world.cache.zadd("{q:default}:leased", {member(world.store.get(running.id)): 1})
+
+    assert world.run_due() == 0
+
+    assert msgspec.json.decode(told(world)[-1].body)["status"] == "COMPLETED"
+    assert world.cache.zcard("{q:default}:leased") == 0
+
+
 def test_a_poison_job_is_failed_and_watchers_hear_of_it(
     world: World, expire_lease: Callable[[ClaimedJob | Job], None]
 ) -> None:
@@ -173,7 +186,7 @@ def test_a_poison_job_is_failed_and_watchers_hear_of_it(
     assert world.run_due() == 0
 
     assert world.store.get(submitted.id).status is JobStatus.FAILED
-    _, events = world.stream.read("0", timedelta(0))
+    events = told(world)
     assert [msgspec.json.decode(event.body)["status"] for event in events][-1] == "FAILED"
     assert world.cache.zcard("{q:default}:leased") == 0
 
