@@ -130,9 +130,17 @@ class LogsQuery(Form, frozen=True):
 class StatsQuery(Form, frozen=True):
     """The last minutes, of all jobs or some."""
 
-    minutes: Annotated[int, Meta(ge=1, le=7 * 24 * 60)] = 60
-    queue: Name | UnsetType = UNSET
-    job_type: Name | UnsetType = UNSET
+    minutes: Annotated[int, Meta(ge=1, le=7 * 24 * 60, description="How far back the series goes.")] = 60
+    step_minutes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=24 * 60,
+            description="Minutes that are told together. Buckets begin at the multiples of it in UTC: 1440 is a day.",
+        ),
+    ] = 1
+    queue: Annotated[Name, Meta(description="The series of this queue.")] | UnsetType = UNSET
+    job_type: Annotated[Name, Meta(description="The series of this type.")] | UnsetType = UNSET
 
 
 class PageQuery(Form, frozen=True):

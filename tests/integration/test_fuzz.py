@@ -63,7 +63,19 @@ ODD_BODIES = [
 NAMES = [
     *("job_type", "payload", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "timeout_seconds", "tags"),
     *("backoff", "jobs", "ids", "status", "tag", "created_after", "created_before", "cursor", "dry_run", "limit"),
-    *("include", "exclude", "fields", "wait", "attempt", "minutes", "name", "role", "expires_at", "rate_limit"),
+    *(
+        "include",
+        "exclude",
+        "fields",
+        "wait",
+        "attempt",
+        "minutes",
+        "step_minutes",
+        "name",
+        "role",
+        "expires_at",
+        "rate_limit",
+    ),
     *("COMPLETED", "FAILED", "CANCELLED"),
     *(
         "to",

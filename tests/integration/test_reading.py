@@ -101,6 +101,10 @@ def test_only_the_fields_that_were_asked_for_are_sent(api: Api, world: World) ->
         ("/jobs?created_after=2026-01-01T00:00:00", "created_after"),
         ("/jobs?queue=a%0d%0aSet-Cookie:x", "queue"),
         ("/job-types?x=1", "query"),
+        ("/stats?step_minutes=0", "step_minutes"),
+        ("/stats?step_minutes=1441", "step_minutes"),
+        ("/stats?step_minutes=1.5", "step_minutes"),
+        ("/stats?minutes=10081", "minutes"),
     ],
 )
 def test_a_bad_parameter_is_named(api: Api, world: World, path: str, fault: str) -> None:
