@@ -62,7 +62,7 @@ ODD_BODIES = [
 ]
 NAMES = [
     *("job_type", "payload", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "timeout_seconds", "tags"),
-    *("backoff", "jobs", "ids", "status", "tag", "created_after", "created_before", "cursor", "dry_run", "limit"),
+    *("backoff", "jobs", "id", "ids", "status", "tag", "created_after", "created_before", "cursor", "dry_run", "limit"),
     *(
         "include",
         "exclude",

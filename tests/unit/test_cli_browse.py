@@ -50,7 +50,8 @@ def test_every_filter_has_its_parameter(jobs: Jobs) -> None:
     jobs.answers("/jobs", says([]))
 
     ran = jobs(
-        *["list", "--status", "failed", "--queue", "mail", "--type", "echo", "--tag", "a&b", "--limit", "5"],
+        *["list", "--status", "failed", "--queue", "mail", "--type", "echo", "--tag", "a&b", "--id", "01A2-"],
+        *["--limit", "5"],
         *["--after", "2026-01-01T00:00Z", "--before", "2026-01-02T00:00+01:00"],
     )
 
@@ -61,6 +62,7 @@ def test_every_filter_has_its_parameter(jobs: Jobs) -> None:
             "queue": "mail",
             "job_type": "echo",
             "tag": "a&b",
+            "id": "01A2-",
             "created_after": "2026-01-01T00:00:00.000Z",
             "created_before": "2026-01-01T23:00:00.000Z",
             "limit": "5",
