@@ -19,6 +19,8 @@ class Progress(msgspec.Struct, frozen=True):
 class Failure(msgspec.Struct, frozen=True):
     attempt: int
     at: datetime | None = None
+    started_at: datetime | None = None
+    worker_id: str | None = None
     type: str = ""
     message: str = ""
     traceback: str | None = None

@@ -98,7 +98,12 @@ def test_a_sheet_shows_everything(jobs: Jobs) -> None:
         "traceback": "Traceback:\n  x",
     }
     job = a_job(
-        "FAILED", attempt=3, tags=["a", "b"], worker_id="w-1", errors=[failure, {**failure, "attempt": 2}], error="no"
+        "FAILED",
+        attempt=3,
+        tags=["a", "b"],
+        worker_id="w-1",
+        errors=[failure, {**failure, "attempt": 2, "started_at": ago(seconds=17.5), "worker_id": "w-2"}],
+        error="no",
     )
     jobs.answers(f"/jobs/{JOB_ID}", says(job))
 
@@ -112,8 +117,8 @@ def test_a_sheet_shows_everything(jobs: Jobs) -> None:
         "w-1",
         "3 of 3",
         '"n": 1',
-        "Attempt 1 failed",
-        "Attempt 2 failed",
+        "Attempt 1 failed 5s ago\n",
+        "Attempt 2 failed 5s ago, after 12s, on w-2\n",
     ):
         assert expected in out
     assert "ValueError: no\nTraceback:\n  x\n" in out
@@ -135,7 +140,7 @@ def test_the_sheet_of_a_large_payload_is_cut_and_says_so(jobs: Jobs) -> None:
 def test_nothing_that_strangers_wrote_reaches_a_terminal_as_a_command(
     jobs: Jobs, command: str, options: list[str]
 ) -> None:
-    failure = {"attempt": 1, "at": ago(), "type": EVIL, "message": EVIL, "traceback": EVIL}
+    failure = {"attempt": 1, "at": ago(), "type": EVIL, "message": EVIL, "traceback": EVIL, "worker_id": EVIL}
     job = a_job(
         "FAILED",
         job_type=EVIL,
