@@ -33,13 +33,13 @@ from chalicelib.errors import (
 )
 from chalicelib.events import PONG, Ping, Subscription
 from chalicelib.forms import (
+    AuditQuery,
     Batch,
     JobHeaders,
     JobQuery,
     KeyForm,
     ListQuery,
     LogsQuery,
-    PageQuery,
     StatsQuery,
     SubmitHeaders,
 )
@@ -442,10 +442,14 @@ def change_retention(call: Call, body: RetentionChange) -> Reply[Retention]:
 
 
 @routes.add("GET /audit", ADMIN)
-def list_audit(call: Call, query: PageQuery) -> Reply[list[answers.AuditView]]:
-    """List the calls that changed something, newest first."""
-    entries = resources.audit().page(query.cursor or None, query.limit)
-    return pages.id_page("/audit", query, [answers.audit_view(entry) for entry in entries], query.limit)
+def list_audit(call: Call, query: AuditQuery) -> Reply[list[answers.AuditView]]:
+    """List the calls that changed something, newest first.
+
+    A page may be short, even empty: only where no ``Link`` header with ``rel="next"`` comes, the list has ended.
+    """
+    page = resources.audit().page(query.chosen())
+    shown = [answers.audit_view(entry) for entry in page.entries]
+    return pages.page_of("/audit", query, shown, page.stopped_at, lambda view: view.id)
 
 
 @app.on_ws_connect()

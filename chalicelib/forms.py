@@ -16,7 +16,8 @@ from chalicelib.callers import Role
 from chalicelib.decoding import T, canonical, converted
 from chalicelib.errors import InvalidInput
 from chalicelib.jobs import JobStatus, Label
-from chalicelib.patterns import ID_PREFIX, LOG_CURSOR, PRINTABLE, VISIBLE_ASCII, some_of
+from chalicelib.patterns import ID_PREFIX, LOG_CURSOR, NAME, PRINTABLE, VISIBLE_ASCII, some_of
+from chalicelib.store.audit import AuditFilter
 from chalicelib.store.jobs import Once
 from chalicelib.store.lists import JobFilter, Part
 from chalicelib.store.partitions import first_id_at
@@ -148,11 +149,32 @@ class StatsQuery(Form, frozen=True):
     job_type: Annotated[Name, Meta(description="The series of this type.")] | UnsetType = UNSET
 
 
-class PageQuery(Form, frozen=True):
-    """A list without filters."""
+class AuditQuery(Form, frozen=True):
+    """Calls that changed something. Conditions join."""
 
-    cursor: UUID | UnsetType = UNSET
+    action: (
+        Annotated[str, Meta(max_length=100, pattern=NAME, description="Of this kind, as entries name it: revoke_key.")]
+        | UnsetType
+    ) = UNSET
+    actor: (
+        Annotated[
+            str, Meta(min_length=1, max_length=100, pattern=PRINTABLE, description="By this key: its id or its name.")
+        ]
+        | UnsetType
+    ) = UNSET
+    since: Annotated[Moment, Meta(description="Since then, inclusive.")] | UnsetType = UNSET
+    until: Annotated[Moment, Meta(description="Before that, exclusive.")] | UnsetType = UNSET
+    cursor: Annotated[UUID, Meta(description="Where the page before ended.")] | UnsetType = UNSET
     limit: PageSize = 100
+
+    def chosen(self) -> AuditFilter:
+        return AuditFilter(
+            action=self.action or None,
+            actor=self.actor or None,
+            before=_earliest(self.cursor or None, _first_id(self.until or None)),
+            after=_first_id(self.since or None),
+            limit=self.limit,
+        )
 
 
 class JobHeaders(Form, frozen=True, rename={"if_none_match": "If-None-Match"}):
@@ -227,7 +249,7 @@ def query_of(params: Mapping[str, list[str]], shape: type[T]) -> T:
     return converted({name: values[0] for name, values in params.items()}, shape)
 
 
-MOMENTS = {"created_after", "created_before"}
+MOMENTS = {"created_after", "created_before", "since", "until"}
 _ID_DIGITS = 32
 _DATE = re.compile(r"\d{4}-")  # a number alone would be taken for seconds since 1970
 

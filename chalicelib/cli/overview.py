@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -11,12 +11,13 @@ from rich.text import Text
 
 from chalicelib.cli.answers import AuditEntry, Bucket, JobType, Stats, Worker
 from chalicelib.cli.browse import LARGEST_PAGE, Limit, first, pages
-from chalicelib.cli.moments import ago, length
+from chalicelib.cli.moments import ago, length, on_wire, parse_past
 from chalicelib.cli.output import Output, plain, pretty, status_text
 from chalicelib.cli.session import Session, command
 from chalicelib.cli.table import Cell, Column, table
 
 A_DAY = 24 * 60  # minutes
+SINCE = "2026-01-31T14:00Z, or 2h ago: 2h."
 MOST_ROWS = 24  # of stats, the latest; --json has all
 
 TYPES = [
@@ -59,6 +60,10 @@ Minutes = Annotated[int, typer.Option("--minutes", min=1, max=10_080, metavar="N
 Step = Annotated[
     int | None, typer.Option("--step", min=1, max=1_440, metavar="N", help="Minutes that a row tells of: 60 for hours.")
 ]
+Action = Annotated[str | None, typer.Option("--action", metavar="NAME", help="Of this kind: revoke_key.")]
+By = Annotated[str | None, typer.Option("--by", metavar="KEY", help="By this key: its id or its name.")]
+Since = Annotated[Any, typer.Option("--since", parser=parse_past, metavar="TIME", help=SINCE)]
+Until = Annotated[Any, typer.Option("--until", parser=parse_past, metavar="TIME", help="Before that.")]
 OfQueue = Annotated[str | None, typer.Option("--queue", metavar="NAME")]
 OfType = Annotated[str | None, typer.Option("--type", metavar="NAME")]
 
@@ -111,9 +116,20 @@ def stats(
 
 
 @command
-def audit(session: Session, limit: Limit = 50) -> None:
-    """Show who changed what, newest first."""
-    raws, _ = first(pages(session.api, "/audit", {"limit": min(limit, LARGEST_PAGE)}), limit)
+def audit(
+    session: Session,
+    action: Action = None,
+    by: By = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+) -> None:
+    """Show who changed what, newest first.
+
+    jobs audit --action purge_queue --since 7d
+    """
+    asked = {"action": action, "actor": by, "since": on_wire(since), "until": on_wire(until)}
+    raws, _ = first(pages(session.api, "/audit", {**asked, "limit": min(limit, LARGEST_PAGE)}), limit)
     if session.as_json:
         session.output.document(raws)
         return

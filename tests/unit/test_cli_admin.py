@@ -340,6 +340,10 @@ def test_there_are_tables_to_look_at(jobs: Jobs) -> None:
     assert jobs.queries[-1] == {"minutes": "10080", "step_minutes": "1440"}
     assert f"{datetime.fromisoformat(since).astimezone():%Y-%m-%d %H:%M} " in days
     assert len(jobs("audit").out.splitlines()) == 3
+    jobs("audit", "--action", "purge_queue", "--by", "ann", "--since", "2026-01-01T00:00Z", "--until", "1d")
+    assert jobs.queries[-1]["action"] == "purge_queue"
+    assert (jobs.queries[-1]["actor"], jobs.queries[-1]["since"]) == ("ann", "2026-01-01T00:00:00.000Z")
+    assert jobs.queries[-1]["until"].startswith(ago(days=1)[:13])
 
 
 # What works straight on the database
