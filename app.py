@@ -56,6 +56,7 @@ from chalicelib.schedule_forms import (
     Preview,
     PreviewQuery,
     RunsQuery,
+    SchedulesQuery,
 )
 from chalicelib.schedule_views import (
     BackfillView,
@@ -298,9 +299,11 @@ def show_metrics(call: Call) -> Reply[str]:
 
 
 @routes.add("GET /schedules", VIEWER)
-def list_schedules(call: Call) -> Reply[list[ScheduleView]]:
-    """List schedules, by name."""
-    return Reply([schedule_view(each) for each in resources.timetable().all()])
+def list_schedules(call: Call, query: SchedulesQuery) -> Reply[list[ScheduleView]]:
+    """List schedules, by name, and how their last runs fared."""
+    found, following = resources.timetable().page(query)
+    shown = [schedule_view(each) for each in found]
+    return pages.page_of("/schedules", query, shown, following, lambda view: view.name)
 
 
 @routes.add("POST /schedules", OPERATOR, statuses={CREATED: "The schedule"}, fails=(ScheduleExists,))
