@@ -68,6 +68,7 @@ from chalicelib.schedule_views import (
     schedule_view,
 )
 from chalicelib.schedules import ScheduleName
+from chalicelib.schemas import for_browsers
 from chalicelib.submissions import Name, Submission
 from chalicelib.tickets import LIFE
 from chalicelib.wire import Reply
@@ -239,8 +240,8 @@ def move_many(call: Call, body: Transfer) -> Reply[Progress]:
 
 @routes.add("GET /job-types", VIEWER)
 def list_job_types(call: Call) -> Reply[list[answers.JobTypeView]]:
-    """List what can be submitted, with the schemas of its payloads."""
-    return Reply([answers.job_type_view(job_type) for job_type in registry.all().values()])
+    """List what can be submitted, with the schemas of its payloads and with what holds unless a submit says otherwise."""
+    return Reply([answers.job_type_view(each, for_browsers(each.json_schema())) for each in registry.all().values()])
 
 
 @routes.add("GET /queues", VIEWER)
