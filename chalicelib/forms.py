@@ -29,7 +29,7 @@ MOST_WHOLE = 50  # jobs of a page with whole payloads or results: 25 MB at most
 LONGEST_WAIT = 20  # seconds: API Gateway gives up after 29
 
 Moment = Annotated[datetime, Meta(tz=True)]
-IdPrefix = Annotated[str, Meta(pattern=ID_PREFIX)]
+IdPrefix = Annotated[str, Meta(pattern=ID_PREFIX, examples=["01a20a21", "01A20A21-9F5B-76"])]
 PageSize = Annotated[int, Meta(ge=1, le=1_000, description="At most so many.")]
 Wait = Annotated[float, Meta(ge=0, le=LONGEST_WAIT, description="Seconds to wait for news.")]
 
@@ -153,7 +153,12 @@ class AuditQuery(Form, frozen=True):
     """Calls that changed something. Conditions join."""
 
     action: (
-        Annotated[str, Meta(max_length=100, pattern=NAME, description="Of this kind, as entries name it: revoke_key.")]
+        Annotated[
+            str,
+            Meta(
+                max_length=100, pattern=NAME, description="Of this kind, as entries name it.", examples=["revoke_key"]
+            ),
+        ]
         | UnsetType
     ) = UNSET
     actor: (

@@ -8,9 +8,10 @@ import time
 import msgspec
 import pytest
 
-from chalicelib import resources
+from chalicelib import examples, resources
 from chalicelib.jobs import LEASE
 from chalicelib.patience import patiently
+from chalicelib.views import JobView
 from tests.integration.calls import Api, problem
 from tests.integration.conftest import FOREVER, World
 
@@ -178,3 +179,18 @@ def test_the_description_names_every_route_with_its_errors_and_security(api: Api
         assert {"422", "500", "503"} <= operation["responses"].keys() or route.name == "ready"
         assert ("401" in operation["responses"]) == (route.role is not None)
     assert resources.settings().auth_is_on is False
+
+
+def test_examples_are_what_would_be_taken_and_answered() -> None:
+    import app
+
+    shapes = {route.name: route.gives for route in app.routes.table}
+    for job in (examples.JOB, examples.ANSWERS["show_job"]):
+        assert {*msgspec.to_builtins(job)} == {*JobView.__struct_fields__} - {"omitted"}
+    for name in examples.ANSWERS.keys() - {"show_job"}:
+        encoded = msgspec.json.encode(examples.ANSWERS[name])
+        read = msgspec.json.decode(encoded, type=shapes[name])
+        assert msgspec.json.decode(msgspec.json.encode(read)) == msgspec.json.decode(encoded)
+    for shape, bodies in examples.BODIES.items():
+        for body in bodies.values():
+            msgspec.json.decode(msgspec.json.encode(body), type=shape)
