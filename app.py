@@ -32,13 +32,13 @@ from chalicelib.errors import (
     UniqueConflict,
 )
 from chalicelib.forms import (
+    AuditQuery,
     Batch,
     JobHeaders,
     JobQuery,
     KeyForm,
     ListQuery,
     LogsQuery,
-    PageQuery,
     StatsQuery,
     SubmitHeaders,
 )
@@ -55,6 +55,7 @@ from chalicelib.schedule_forms import (
     Preview,
     PreviewQuery,
     RunsQuery,
+    SchedulesQuery,
 )
 from chalicelib.schedule_views import (
     BackfillView,
@@ -66,6 +67,7 @@ from chalicelib.schedule_views import (
     schedule_view,
 )
 from chalicelib.schedules import ScheduleName
+from chalicelib.schemas import for_browsers
 from chalicelib.submissions import Name, Submission
 from chalicelib.tickets import LIFE
 from chalicelib.wire import Reply
@@ -237,8 +239,8 @@ def move_many(call: Call, body: Transfer) -> Reply[Progress]:
 
 @routes.add("GET /job-types", VIEWER)
 def list_job_types(call: Call) -> Reply[list[answers.JobTypeView]]:
-    """List what can be submitted, with the schemas of its payloads."""
-    return Reply([answers.job_type_view(job_type) for job_type in registry.all().values()])
+    """List what can be submitted, with the schemas of its payloads and with what holds unless a submit says otherwise."""
+    return Reply([answers.job_type_view(each, for_browsers(each.json_schema())) for each in registry.all().values()])
 
 
 @routes.add("GET /queues", VIEWER)
@@ -280,8 +282,13 @@ def list_workers(call: Call) -> Reply[list[reports.WorkerView]]:
 
 @routes.add("GET /stats", VIEWER)
 def show_stats(call: Call, query: StatsQuery) -> Reply[reports.StatsView]:
-    """Count jobs by status, and show how the last minutes went, up to seven days."""
-    stats = resources.statistics().stats(query.minutes, query.queue or None, query.job_type or None)
+    """Count jobs by status, and show how the last minutes went, up to seven days.
+
+    With ``step_minutes`` several are told together: seven days by the hour are 169 at most. The first bucket is the one in which
+    the time asked for begins, whole as far as it is kept. Percentiles are those of all attempts in a bucket.
+    """
+    chosen = query.queue or None, query.job_type or None
+    stats = resources.statistics().stats(query.minutes, query.step_minutes, *chosen)
     return Reply(reports.stats_view(stats))
 
 
@@ -292,9 +299,11 @@ def show_metrics(call: Call) -> Reply[str]:
 
 
 @routes.add("GET /schedules", VIEWER)
-def list_schedules(call: Call) -> Reply[list[ScheduleView]]:
-    """List schedules, by name."""
-    return Reply([schedule_view(each) for each in resources.timetable().all()])
+def list_schedules(call: Call, query: SchedulesQuery) -> Reply[list[ScheduleView]]:
+    """List schedules, by name, and how their last runs fared."""
+    found, following = resources.timetable().page(query)
+    shown = [schedule_view(each) for each in found]
+    return pages.page_of("/schedules", query, shown, following, lambda view: view.name)
 
 
 @routes.add("POST /schedules", OPERATOR, statuses={CREATED: "The schedule"}, fails=(ScheduleExists,))
@@ -436,10 +445,14 @@ def change_retention(call: Call, body: RetentionChange) -> Reply[Retention]:
 
 
 @routes.add("GET /audit", ADMIN)
-def list_audit(call: Call, query: PageQuery) -> Reply[list[answers.AuditView]]:
-    """List the calls that changed something, newest first."""
-    entries = resources.audit().page(query.cursor or None, query.limit)
-    return pages.id_page("/audit", query, [answers.audit_view(entry) for entry in entries], query.limit)
+def list_audit(call: Call, query: AuditQuery) -> Reply[list[answers.AuditView]]:
+    """List the calls that changed something, newest first.
+
+    A page may be short, even empty: only where no ``Link`` header with ``rel="next"`` comes, the list has ended.
+    """
+    page = resources.audit().page(query.chosen())
+    shown = [answers.audit_view(entry) for entry in page.entries]
+    return pages.page_of("/audit", query, shown, page.stopped_at, lambda view: view.id)
 
 
 @app.on_ws_connect()

@@ -98,3 +98,130 @@ JOB: Mapping[str, object] = {
     "scheduled_for": None,
     "errors": [],
 }
+
+# By operation, where it is another than the job above.
+ANSWERS: Mapping[str, object] = {
+    "show_job": {
+        **JOB,
+        "status": "RETRYING",
+        "run_at": "2026-11-23T20:38:31.040Z",
+        "started_at": "2026-11-23T20:38:25.402Z",
+        "worker_id": "worker-7c9f-1",
+        "attempt": 1,
+        "version": 3,
+        "error": "connection refused",
+        "errors": [
+            {
+                "attempt": 1,
+                "started_at": "2026-11-23T20:38:25.402Z",
+                "at": "2026-11-23T20:38:27.911Z",
+                "worker_id": "worker-7c9f-1",
+                "type": "ConnectionError",
+                "message": "connection refused",
+                "traceback": "",
+            }
+        ],
+    },
+    "list_job_types": [
+        {
+            "name": "sleep",
+            "description": "Do nothing for a while.",
+            "schema": {
+                "$ref": "#/$defs/Sleep",
+                "$defs": {
+                    "Sleep": {
+                        "title": "Sleep",
+                        "type": "object",
+                        "properties": {"seconds": {"type": "number", "minimum": 0, "maximum": 600}},
+                        "required": ["seconds"],
+                        "additionalProperties": False,
+                    }
+                },
+            },
+            "queue": "default",
+            "priority": 0,
+            "max_attempts": 3,
+            "timeout_seconds": 660.0,
+            "backoff": {"type": "exponential", "base": 2.0, "cap": 3600.0},
+            "isolation": "thread",
+        }
+    ],
+    "show_stats": {
+        "at": "2026-11-25T09:30:12.250Z",
+        "counts": {
+            "BLOCKED": 0,
+            "SCHEDULED": 12,
+            "QUEUED": 3,
+            "RETRYING": 1,
+            "RUNNING": 16,
+            "COMPLETED": 184_220,
+            "FAILED": 31,
+            "CANCELLED": 4,
+        },
+        "step_minutes": 60,
+        "series": [
+            {
+                "minute": "2026-11-25T08:00:00.000Z",
+                "completed": 1_873,
+                "failed": 2,
+                "retried": 5,
+                "cancelled": 0,
+                "wait_p50": 0.0034,
+                "wait_p95": 0.019,
+                "wait_p99": 0.15,
+                "run_p50": 0.22,
+                "run_p95": 1.7,
+                "run_p99": 4.9,
+            }
+        ],
+    },
+    "list_schedules": [
+        {
+            "name": "nightly",
+            "cron": "30 2 * * mon-fri",
+            "interval_seconds": None,
+            "at": None,
+            "timezone": "Europe/Paris",
+            "starts_at": None,
+            "ends_at": None,
+            "job": {
+                "job_type": "http_request",
+                "payload": {"url": "https://example.com/report", "method": "POST"},
+                "queue": "default",
+                "priority": 0,
+                "max_attempts": 5,
+                "timeout_seconds": 120.0,
+                "tags": [],
+                "backoff": None,
+                "concurrency_key": None,
+            },
+            "misfire": "run_once",
+            "overlap": "skip",
+            "catch_up": 10,
+            "source": "api",
+            "state": "active",
+            "paused": False,
+            "paused_note": None,
+            "paused_by": None,
+            "next_run_at": "2026-11-26T01:30:00.000Z",
+            "last_run_at": "2026-11-25T01:30:00.000Z",
+            "last_job_id": "01a20f5c-1d40-7b3a-9c64-5f0f3f2f8a11",
+            "last_outcomes": ["COMPLETED", "COMPLETED", "FAILED"],
+            "created_at": "2026-11-20T14:02:11.900Z",
+            "updated_at": "2026-11-20T14:02:11.900Z",
+            "version": 1,
+        }
+    ],
+    "list_audit": [
+        {
+            "id": "01a21107-3f8e-7c55-8f2b-0b6a6a0c2b1d",
+            "at": "2026-11-25T09:29:58.126Z",
+            "actor": "3f9c2a7b1d04",
+            "actor_name": "ann",
+            "action": "purge_queue",
+            "target": "/queues/mail/purge",
+            "detail": {},
+            "request_id": "a93de52d-362d-4879-b600-e565f4ca7df2",
+        }
+    ],
+}

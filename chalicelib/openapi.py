@@ -162,7 +162,9 @@ def _content(route: Route, status: HTTPStatus, by_type: Mapping[str, Schema]) ->
     if status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
         return {}
     media: Schema = {"schema": _shown(route, by_type[_key(route.gives)])}
-    if route.gives is JobView:
+    if route.name in examples.ANSWERS:
+        media["example"] = examples.ANSWERS[route.name]
+    elif route.gives is JobView:
         media["example"] = examples.JOB
     return {"content": {route.content_type.partition(";")[0]: media}}
 

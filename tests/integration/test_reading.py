@@ -8,9 +8,10 @@ import time
 import msgspec
 import pytest
 
-from chalicelib import resources
+from chalicelib import examples, resources
 from chalicelib.jobs import LEASE
 from chalicelib.patience import patiently
+from chalicelib.views import JobView
 from tests.integration.calls import Api, problem
 from tests.integration.conftest import FOREVER, World
 
@@ -97,10 +98,27 @@ def test_only_the_fields_that_were_asked_for_are_sent(api: Api, world: World) ->
         ("/jobs?include=errors", "include"),
         ("/jobs?tag=%00", "tag"),
         ("/jobs?tag=a&tag=b", "tag"),
+        ("/jobs?id=", "id"),
+        ("/jobs?id=-", "id"),
+        ("/jobs?id=0--1", "id"),
+        ("/jobs?id=g", "id"),
+        ("/jobs?id=" + "0" * 33, "id"),
+        ("/jobs?id=%200", "id"),
+        ("/jobs?id=%D9%A1", "id"),
         ("/jobs?created_after=yesterday", "created_after"),
         ("/jobs?created_after=2026-01-01T00:00:00", "created_after"),
         ("/jobs?queue=a%0d%0aSet-Cookie:x", "queue"),
         ("/job-types?x=1", "query"),
+        ("/audit?action=a%20b", "action"),
+        ("/audit?actor=", "actor"),
+        ("/audit?actor=%00", "actor"),
+        ("/audit?since=1", "since"),
+        ("/audit?until=2026-01-01", "until"),
+        ("/audit?caller=x", "query"),
+        ("/stats?step_minutes=0", "step_minutes"),
+        ("/stats?step_minutes=1441", "step_minutes"),
+        ("/stats?step_minutes=1.5", "step_minutes"),
+        ("/stats?minutes=10081", "minutes"),
     ],
 )
 def test_a_bad_parameter_is_named(api: Api, world: World, path: str, fault: str) -> None:
@@ -161,3 +179,18 @@ def test_the_description_names_every_route_with_its_errors_and_security(api: Api
         assert {"422", "500", "503"} <= operation["responses"].keys() or route.name == "ready"
         assert ("401" in operation["responses"]) == (route.role is not None)
     assert resources.settings().auth_is_on is False
+
+
+def test_examples_are_what_would_be_taken_and_answered() -> None:
+    import app
+
+    shapes = {route.name: route.gives for route in app.routes.table}
+    for job in (examples.JOB, examples.ANSWERS["show_job"]):
+        assert {*msgspec.to_builtins(job)} == {*JobView.__struct_fields__} - {"omitted"}
+    for name in examples.ANSWERS.keys() - {"show_job"}:
+        encoded = msgspec.json.encode(examples.ANSWERS[name])
+        read = msgspec.json.decode(encoded, type=shapes[name])
+        assert msgspec.json.decode(msgspec.json.encode(read)) == msgspec.json.decode(encoded)
+    for shape, bodies in examples.BODIES.items():
+        for body in bodies.values():
+            msgspec.json.decode(msgspec.json.encode(body), type=shape)
