@@ -3,7 +3,9 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 import type { Plugin } from "vite";
 
-const API = "http://localhost:8000"; // the front door of `make up`
+declare const process: { readonly env: Readonly<Record<string, string | undefined>> };
+
+const API = `http://localhost:${process.env["PORT"] ?? "8000"}`; // the front door of `make up`
 
 /** Nothing is painted before the chosen theme is known. */
 const paintInTheme: Plugin = {

@@ -1,6 +1,6 @@
 /** Commands that do over HTTP what the page does. */
 
-import { submissionBody, type Submission, type SubmitOptions } from "./api";
+import { submissionBody, type Submission, type SubmitOptions } from "./api/calls";
 import type { Job, JobType } from "./jobs";
 
 export function curlSubmit(origin: string, submission: Submission): string {

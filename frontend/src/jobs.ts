@@ -83,6 +83,10 @@ export function statusAt(job: Job, now: number): JobStatus {
   return waits && Date.parse(job.run_at) <= now ? "QUEUED" : job.status;
 }
 
+export function attemptOf({ attempt, max_attempts }: Job): string {
+  return `${attempt} of ${max_attempts}`;
+}
+
 export type JobMove = "copy" | "cancel" | "revive";
 
 /** What a reader may ask of a job as it stands. */

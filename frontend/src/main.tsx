@@ -3,13 +3,14 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { readTicket, tryKey } from "./api";
+import { RouterProvider } from "@tanstack/react-router";
+import { readTicket } from "./api/calls";
 import "./app.css";
-import { Gate } from "./components/Gate";
 import { Feed } from "./feed";
 import { isFinal } from "./http";
 import { LiveJobs } from "./live";
 import { SourcesContext } from "./queries";
+import { router } from "./router";
 import { session } from "./session";
 import { savedTheme, show } from "./theme";
 
@@ -34,14 +35,6 @@ async function socketAddress(): Promise<string> {
   if (session.current().key !== null) address.searchParams.set("ticket", await readTicket());
   return address.href;
 }
-
-/** A key from an earlier visit. One that opens nothing is noticed by whoever reads first. */
-function learnRole(): void {
-  const { key } = session.current();
-  if (key !== null) tryKey(key).then((role) => { session.learn(key, role); }, () => undefined);
-}
-
-learnRole();
 
 let stop: (() => void) | null = null;
 
@@ -72,7 +65,7 @@ createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={client}>
       <SourcesContext value={{ feed, live }}>
-        <Gate />
+        <RouterProvider router={router} />
       </SourcesContext>
     </QueryClientProvider>
   </StrictMode>,

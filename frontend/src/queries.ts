@@ -13,20 +13,20 @@ import {
   cancelJob,
   copyJob,
   findJob,
-  readAuth,
   readJobs,
   readJobTypes,
   readLogs,
+  readMe,
   readOlderJobs,
   reviveJob,
   submitJob,
-  tryKey,
-} from "./api";
+} from "./api/calls";
 import { jobKey, jobsKey, type Feed } from "./feed";
 import { applyUpdate, needsReading, type Job, type JobFilter, type JobMove } from "./jobs";
 import { afterMore, afterRead, applyUpdates, emptyList, MOST_ROWS, narrowed, type JobList } from "./joblist";
 import { NO_LINES, readOn, type LogPage } from "./joblog";
 import type { Connection, LiveJobs } from "./live";
+import { includes, type Me, type Role } from "./me";
 import { session } from "./session";
 
 const PAGE_ROWS = 100;
@@ -193,25 +193,33 @@ export function useJobLog(id: string, isGrowing: boolean): UseQueryResult<LogPag
   });
 }
 
-/** Whether callers need keys; undefined while that is not known. Asked where there is a key at all. */
-export function useAuth(hasKey: boolean): "on" | "off" | undefined {
+const ME = ["me"] as const;
+
+/** Whose key is used; undefined while that is not known. */
+export function useMe(): Me | undefined {
   const { data } = useQuery({
-    queryKey: ["auth"],
-    queryFn: ({ signal }) => readAuth(signal),
-    enabled: hasKey,
-    staleTime: Infinity,
+    queryKey: ME,
+    queryFn: ({ signal }) => readMe({ signal }),
+    staleTime: 300_000, // a key keeps its role for life
     refetchInterval: ({ state: { status } }) => (status === "error" ? READ_AGAIN_MS : false),
   });
   return data;
 }
 
+/** Whether the reader's role takes in this one. null while nobody knows: then say neither. */
+export function useMay(needed: Role): boolean | null {
+  const me = useMe();
+  return me === undefined ? null : includes(me.role, needed);
+}
+
 /** The key is tried before it is kept. */
 export function useSignIn() {
+  const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ key }: { readonly key: string; readonly isRemembered: boolean }) => tryKey(key),
-    onSuccess: (role, { key, isRemembered }) => {
+    mutationFn: ({ key }: { readonly key: string; readonly isRemembered: boolean }) => readMe({ key }),
+    onSuccess: (me, { key, isRemembered }) => {
+      client.setQueryData(ME, me);
       session.signIn(key, isRemembered);
-      session.learn(key, role);
     },
   });
 }
