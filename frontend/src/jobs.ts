@@ -54,6 +54,8 @@ export interface Job {
   readonly scheduled_for?: string | null;
   /** Failed attempts; only where one job is read by its id. */
   readonly errors?: readonly JobFault[];
+  /** The answer itself, of a job that was read by its id: what is in it as it was written. */
+  readonly source?: string;
   /** What was too large for a list or a push, and is null there. */
   readonly omitted?: readonly ("payload" | "result")[];
 }
@@ -124,6 +126,7 @@ export function applyUpdate(known: Job, update: Job): Job {
     payload: keepsPayload ? known.payload : update.payload,
     omitted: (update.omitted ?? []).filter((field) => !(field === "payload" && keepsPayload)),
     ...(known.errors && { errors: known.errors }),
+    ...(known.source !== undefined && { source: known.source }),
   };
 }
 

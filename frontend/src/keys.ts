@@ -1,7 +1,7 @@
 /**
  * The keyboard: whoever is on the screen says which keys it takes, and the help dialog lists just those.
  *
- * Keys are no commands while something is typed or a dialog stands open; what needs Ctrl or the like is left to the browser.
+ * Keys are no commands while something is typed, or a dialog or a menu stands open; what needs Ctrl or the like is left to the browser.
  */
 
 import { useEffect, useRef, useSyncExternalStore } from "react";
@@ -68,7 +68,7 @@ export function useBindings(): readonly Binding[] {
 
 function unlessTyping(run: (event: KeyboardEvent) => void): (event: KeyboardEvent) => void {
   return (event) => {
-    if (event.defaultPrevented || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (event.defaultPrevented || isTyping(event.target) || document.querySelector("dialog[open], :popover-open")) return;
     event.preventDefault();
     run(event);
   };

@@ -8,7 +8,7 @@ import { readTicket } from "./api/calls";
 import "./app.css";
 import { Feed } from "./feed";
 import { isFinal } from "./http";
-import { LiveJobs } from "./live";
+import { Live } from "./live";
 import { SourcesContext } from "./queries";
 import { router } from "./router";
 import { session } from "./session";
@@ -22,9 +22,11 @@ const client = new QueryClient({
   },
 });
 const feed = new Feed(client);
-const live = new LiveJobs({
+const live = new Live({
   url: socketAddress,
   onUpdates: feed.take,
+  onStats: feed.takeStats,
+  onLogs: feed.takeLogs,
   catchUp: () => readAgain(client),
 });
 

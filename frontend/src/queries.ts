@@ -8,7 +8,7 @@ import {
   type QueryClient,
   type UseQueryResult,
 } from "@tanstack/react-query";
-import { createContext, use, useSyncExternalStore } from "react";
+import { createContext, use, useEffect, useMemo, useSyncExternalStore } from "react";
 import {
   cancelJob,
   copyJob,
@@ -21,22 +21,26 @@ import {
   reviveJob,
   submitJob,
 } from "./api/calls";
-import { jobKey, jobsKey, type Feed } from "./feed";
+import { readNow } from "./api/now";
+import { jobKey, jobsKey, logKey, newer, nowKey, type Feed, type SystemNow } from "./feed";
 import { applyUpdate, needsReading, type Job, type JobFilter, type JobMove } from "./jobs";
 import { afterMore, afterRead, applyUpdates, emptyList, MOST_ROWS, narrowed, type JobList } from "./joblist";
-import { NO_LINES, readOn, type LogPage } from "./joblog";
-import type { Connection, LiveJobs } from "./live";
+import { isLater, NO_LINES, readOn, type JobLog } from "./joblog";
+import type { Interest } from "./interest";
+import type { Connection, Live } from "./live";
 import { includes, type Me, type Role } from "./me";
 import { session } from "./session";
 
 const PAGE_ROWS = 100;
 const READ_AGAIN_LIVE_MS = 60_000; // a push is a courtesy: one that got lost is made up for within this time
 const READ_LOG_MS = 1_000;
+const PUSHED_WITHIN_MS = 3_000; // statistics come once a second, where they come at all
+const POLL_MS = 5_000;
 const READ_AGAIN_MS = 10_000; // while nothing is pushed, or a read has failed
 
 export interface Sources {
   readonly feed: Feed;
-  readonly live: LiveJobs;
+  readonly live: Live;
 }
 
 export const SourcesContext = createContext<Sources | null>(null);
@@ -56,19 +60,31 @@ export function useRetryNow(): () => void {
   return useSources().live.retryNow;
 }
 
+/**
+ * Has this told over the WebSocket for as long as the component is there. The same object from one drawing to the next, or the
+ * subscription changes with each of them; null: nothing.
+ */
+export function useInterest(interest: Interest | null): void {
+  const { live } = useSources();
+  useEffect(() => (interest ? live.want(interest) : undefined), [live, interest]);
+}
+
 export interface Jobs {
   readonly query: UseQueryResult<JobList>;
   readonly more: { readonly read: () => void; readonly isReading: boolean; readonly hasFailed: boolean };
 }
 
 export function useJobs(filter: JobFilter): Jobs {
+  const { queue, jobType } = filter;
   const client = useQueryClient();
   const { feed } = useSources();
   const { state } = useConnection();
+  useInterest(useMemo(() => interestIn(queue, jobType), [queue, jobType]));
   const query = useQuery({
     queryKey: jobsKey(filter),
     queryFn: ({ signal }) => readList(client, feed, filter, signal),
     placeholderData: (previous) => previous && narrowed(previous, filter),
+    gcTime: 0, // once it is off the screen nobody follows it
     refetchInterval: ({ state: { status } }) =>
       state === "live" && status === "success" ? READ_AGAIN_LIVE_MS : READ_AGAIN_MS,
   });
@@ -77,6 +93,12 @@ export function useJobs(filter: JobFilter): Jobs {
     query,
     more: { read: () => { more.mutate(); }, isReading: more.isPending, hasFailed: more.isError },
   };
+}
+
+/** All that may enter or leave a list. */
+function interestIn(queue: string | null, jobType: string | null): Interest {
+  if (queue !== null) return { queues: [queue] };
+  return jobType === null ? { jobs: "all" } : { jobTypes: [jobType] };
 }
 
 /** Pushes heard while the answer was on its way are newer than it, or may be: they stay. */
@@ -115,10 +137,12 @@ export function useJob(id: string): UseQueryResult<Job | null> {
   const client = useQueryClient();
   const { feed } = useSources();
   const { state } = useConnection();
+  useInterest(useMemo(() => ({ jobs: [id] }), [id]));
   return useQuery<Job | null>({
     queryKey: jobKey(id),
     queryFn: ({ signal }) => readJob(client, feed, id, signal),
     placeholderData: () => listedJob(client, id),
+    gcTime: 0,
     refetchInterval: ({ state: { status } }) => (state === "live" && status === "success" ? false : READ_AGAIN_MS),
   });
 }
@@ -178,20 +202,46 @@ export function useMove(id: string) {
   });
 }
 
-/** Read on from where it ended, once a second while it may grow, and once more from the beginning after that. */
-export function useJobLog(id: string, isGrowing: boolean): UseQueryResult<LogPage> {
+/** Followed while it may grow, by looking every second where nobody pushes; and read once more from the beginning after that. */
+export function useJobLog(id: string, isGrowing: boolean): UseQueryResult<JobLog> {
   const client = useQueryClient();
-  const queryKey = ["log", id, isGrowing];
-  return useQuery({
-    queryKey,
-    queryFn: async ({ signal }) => {
-      const known = client.getQueryData<LogPage>(queryKey) ?? NO_LINES;
-      return readOn(known, (cursor) => readLogs(id, cursor, signal));
-    },
+  useInterest(useMemo(() => (isGrowing ? { logs: [id] } : null), [id, isGrowing]));
+  return useQuery<JobLog>({
+    queryKey: logKey(id, isGrowing),
+    queryFn: ({ signal }) => readLog(client, id, isGrowing, signal),
     placeholderData: keepPreviousData,
-    refetchInterval: ({ state: { status } }) => (status === "error" ? READ_AGAIN_MS : isGrowing && READ_LOG_MS),
+    gcTime: 0,
+    refetchInterval: ({ state: { status, data } }) => {
+      if (status === "error") return READ_AGAIN_MS;
+      return isGrowing && (data?.isPushed ? READ_AGAIN_MS : READ_LOG_MS);
+    },
   });
 }
+
+/** From where it ended. What was pushed while the answer was on its way may go further than that. */
+async function readLog(client: QueryClient, id: string, isGrowing: boolean, signal: AbortSignal): Promise<JobLog> {
+  const known = () => client.getQueryData<JobLog>(logKey(id, isGrowing)) ?? NO_LINES;
+  const answer = await readOn(known(), (cursor) => readLogs(id, cursor, signal));
+  const pushed = known();
+  return pushed.cursor !== null && answer.cursor !== null && isLater(pushed.cursor, answer.cursor) ? pushed : answer;
+}
+
+/**
+ * How the whole system does: pushed once a second, and polled where nobody pushes. Each account sets the clock anew by which
+ * the next is asked for, so that nothing is polled while pushes arrive.
+ */
+export function useStats(): UseQueryResult<SystemNow> {
+  const client = useQueryClient();
+  useInterest(STATS);
+  return useQuery<SystemNow>({
+    queryKey: nowKey,
+    queryFn: async ({ signal }) => newer(client.getQueryData<SystemNow>(nowKey), await readNow(signal)),
+    gcTime: 0,
+    refetchInterval: ({ state: { data } }) => (data?.isPushed ? PUSHED_WITHIN_MS : POLL_MS),
+  });
+}
+
+const STATS: Interest = { stats: true };
 
 const ME = ["me"] as const;
 

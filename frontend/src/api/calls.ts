@@ -64,7 +64,8 @@ export function jobsQuery(filter: JobFilter, limit: number): URLSearchParams {
 export async function findJob(id: string, signal: AbortSignal): Promise<Job | null> {
   try {
     const response = await send(`api/jobs/${encodeURIComponent(id)}`, { signal });
-    return (await response.json()) as Job;
+    const source = await response.text();
+    return { ...(JSON.parse(source) as Job), source };
   } catch (error) {
     if (error instanceof Refused && isUnknownJob(error.problem)) return null;
     throw error;

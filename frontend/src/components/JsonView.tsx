@@ -1,10 +1,8 @@
-/**
- * JSON to look into: as it was written, digit by digit and key by key. That is why it takes text: a parsed number keeps
- * 53 bits, and a parsed object puts keys that look like numbers first.
- */
+/** JSON to look into, as it was written: it takes text (`exactly(job, "payload")`), since what is parsed is not the same any more. */
 
-import { findNodeAtLocation, parseTree, type Node } from "jsonc-parser";
+import { parseTree, type Node } from "jsonc-parser";
 import { useMemo, useState, type ReactNode } from "react";
+import { sourceOf } from "../exact";
 import { CopyButton } from "./CopyButton";
 import { Icon } from "./Icon";
 
@@ -130,17 +128,6 @@ function valueOf(node: Node): Node | undefined {
   return node.type === "property" ? node.children?.[1] : node;
 }
 
-function sourceOf(text: string, { offset, length }: Node): string {
-  return text.slice(offset, offset + length);
-}
-
 function counted(count: number, word: string): string {
   return `${count.toLocaleString("en")} ${count === 1 || word === "more" ? word : `${word}s`}`;
-}
-
-/** The source of a part of a document: `partOf(answer, ["payload"])`. null: it has no such part. */
-export function partOf(text: string, path: readonly (string | number)[]): string | null {
-  const tree = parseTree(text);
-  const node = tree && findNodeAtLocation(tree, [...path]);
-  return node ? sourceOf(text, node) : null;
 }

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { curlAgain } from "../../curl";
+import { exactly } from "../../exact";
 import { useWhileLive } from "../../hooks";
 import { attemptOf, isOmitted, statusAt, type Job, type JobType } from "../../jobs";
 import type { Route } from "../../route";
@@ -8,7 +9,8 @@ import { Faults } from "./Faults";
 import { JobActions } from "./JobActions";
 import { JobLog } from "./JobLog";
 import { None } from "../../components/None";
-import { Code, Json } from "../../components/Json";
+import { Code } from "../../components/Code";
+import { JsonView } from "../../components/JsonView";
 import { Progress } from "../../components/Progress";
 import { StatusBadge } from "../../components/StatusBadge";
 import { Span, Time } from "../../components/Time";
@@ -37,11 +39,11 @@ export function JobDetails({ job, isWhole, jobType, route }: JobDetailsProps) {
       <JobActions job={job} route={route} />
       <Facts job={job} />
       <Section title="Payload">
-        {isOmitted(job, "payload") ? <Large isWhole={isWhole} /> : <Json value={job.payload} what="the payload" />}
+        {isOmitted(job, "payload") ? <Large isWhole={isWhole} /> : <JsonView text={exactly(job, "payload")} what="the payload" />}
       </Section>
       {job.status === "COMPLETED" && (
         <Section title="Result">
-          {isOmitted(job, "result") ? <Large isWhole={isWhole} /> : <Json value={job.result} what="the result" />}
+          {isOmitted(job, "result") ? <Large isWhole={isWhole} /> : <JsonView text={exactly(job, "result")} what="the result" />}
         </Section>
       )}
       {job.errors && job.errors.length > 0 && (

@@ -5,7 +5,7 @@ import { MOST_ROWS } from "../../joblist";
 import type { Jobs } from "../../queries";
 import { hrefTo, type Route } from "../../route";
 import { JobTable } from "./JobTable";
-import { Code } from "../../components/Json";
+import { Code } from "../../components/Code";
 import { Nothing } from "../../components/Nothing";
 
 const EVERYTHING: Route = { jobId: null, filter: ALL_JOBS };

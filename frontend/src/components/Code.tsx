@@ -1,15 +1,4 @@
-import type { Json as JsonValue } from "../jobs";
 import { CopyButton } from "./CopyButton";
-
-interface JsonProps {
-  readonly value: JsonValue;
-  /** What it is: "the payload". */
-  readonly what: string;
-}
-
-export function Json({ value, what }: JsonProps) {
-  return <Code text={JSON.stringify(value, null, 2)} what={what} />;
-}
 
 interface CodeProps {
   readonly text: string;
