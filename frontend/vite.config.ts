@@ -2,6 +2,7 @@ import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 import type { Plugin } from "vite";
+import { budget } from "./budget.ts";
 
 declare const process: { readonly env: Readonly<Record<string, string | undefined>> };
 
@@ -22,7 +23,7 @@ const REFERENCE = "reference/reference";
 
 export default defineConfig({
   base: "./",
-  plugins: [react(), tailwindcss(), paintInTheme],
+  plugins: [react(), tailwindcss(), paintInTheme, budget],
   build: {
     // Browsers that know light-dark(), so that each colour is written once.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],

@@ -4,7 +4,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "@tanstack/react-router";
-import { readTicket } from "./api/calls";
+import { readTicket } from "./api/session";
 import "./app.css";
 import { Feed } from "./feed";
 import { isFinal } from "./http";
@@ -21,12 +21,12 @@ const client = new QueryClient({
     mutations: { networkMode: "always" },
   },
 });
-const feed = new Feed(client);
+const feed = new Feed();
 const live = new Live({
   url: socketAddress,
-  onUpdates: feed.take,
-  onStats: feed.takeStats,
-  onLogs: feed.takeLogs,
+  onUpdates: feed.jobs.tell,
+  onStats: feed.stats.tell,
+  onLogs: feed.logs.tell,
   catchUp: () => readAgain(client),
 });
 

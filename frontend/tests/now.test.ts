@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { together } from "../src/api/now";
-import { newer } from "../src/feed";
+import { newer } from "../src/system";
 
 const QUEUE = {
   max_running: null,

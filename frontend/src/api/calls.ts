@@ -1,6 +1,5 @@
-/** Requests that say more than the typed client can: pages that are gathered, payloads as they were written. */
+/** Requests about jobs that say more than the typed client can: pages that are gathered, payloads as they were written. */
 
-import type { Me } from "../me";
 import { Refused, send, type Problem } from "../http";
 import type { Job, JobFilter, JobType } from "../jobs";
 import type { JobPage } from "../joblist";
@@ -23,18 +22,6 @@ export interface SubmitOptions {
   readonly max_attempts?: number;
   readonly timeout_seconds?: number;
   readonly tags?: readonly string[];
-}
-
-/** Whose key that is. Throws Refused when it opens nothing. */
-export async function readMe(init: { readonly key?: string; readonly signal?: AbortSignal }): Promise<Me> {
-  const response = await send("api/me", init);
-  return (await response.json()) as Me;
-}
-
-/** For one connect of a WebSocket. */
-export async function readTicket(): Promise<string> {
-  const response = await send("api/ws-tickets", { method: "POST" });
-  return ((await response.json()) as { readonly ticket: string }).ticket;
 }
 
 export async function readJobs(filter: JobFilter, wanted: number, signal: AbortSignal): Promise<JobPage> {

@@ -1,6 +1,6 @@
 /** The state of the whole system by plain reads, in the shape in which it is pushed. */
 
-import type { SystemNow } from "../feed";
+import type { SystemNow } from "../system";
 import { client, dataOf, type Schemas } from "./client";
 
 export async function readNow(signal: AbortSignal): Promise<SystemNow> {

@@ -1,3 +1,4 @@
+import "../styles/chart.css";
 import { lazy, Suspense } from "react";
 
 /** A colour of tokens.css, without its `--color-`. */

@@ -14,6 +14,7 @@ import {
   type ColumnDef,
   type Header,
 } from "@tanstack/react-table";
+import "../styles/data.css";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
 import type { Choice } from "../columns";

@@ -1,5 +1,6 @@
 /** JSON to look into, as it was written: it takes text (`exactly(job, "payload")`), since what is parsed is not the same any more. */
 
+import "../styles/json.css";
 import { parseTree, type Node } from "jsonc-parser";
 import { useMemo, useState, type ReactNode } from "react";
 import { sourceOf } from "../exact";

@@ -1,9 +1,10 @@
-import { Fragment, useState } from "react";
-import { Dialog } from "../components/Dialog";
+import { lazy, Suspense, useState } from "react";
 import { Icon } from "../components/Icon";
-import { useBindings, useKeys, type Binding } from "../keys";
+import { useKeys } from "../keys";
 
-/** Which keys do something here. */
+const HelpDialog = lazy(() => import("./HelpDialog"));
+
+/** Shows, when asked, which keys do something here. */
 export function Help() {
   const [isOpen, setOpen] = useState(false);
   const open = () => { setOpen(true); };
@@ -13,43 +14,7 @@ export function Help() {
       <button type="button" className="button-quiet header-help" aria-label="Keyboard" title="Keyboard (?)" onClick={open}>
         <Icon name="keyboard" className="size-4" />
       </button>
-      {isOpen && (
-        <Dialog title="Keyboard" testId="help" onClose={() => { setOpen(false); }}>
-          <Keys />
-        </Dialog>
-      )}
+      <Suspense>{isOpen && <HelpDialog onClose={() => { setOpen(false); }} />}</Suspense>
     </>
   );
-}
-
-function Keys() {
-  const groups = Object.entries(Object.groupBy(useBindings(), ({ group }) => group));
-  return (
-    <div className="keys">
-      {groups.map(([group, bindings]) => (
-        <section key={group}>
-          <h3 className="section-title">{group}</h3>
-          <dl>
-            {bindings?.map((binding) => (
-              <Fragment key={binding.keys}>
-                <dt>
-                  <Press binding={binding} />
-                </dt>
-                <dd>{binding.does}</dd>
-              </Fragment>
-            ))}
-          </dl>
-        </section>
-      ))}
-    </div>
-  );
-}
-
-function Press({ binding: { keys } }: { readonly binding: Binding }) {
-  return keys.split(" ").map((press, index) => (
-    <Fragment key={press}>
-      {index > 0 && " then "}
-      <kbd>{press.replace(/^Shift\+(?=\W)/, "").replace("Escape", "Esc")}</kbd>
-    </Fragment>
-  ));
 }

@@ -9,7 +9,7 @@ interface SignInProps {
   readonly asks: Ask;
 }
 
-export function SignIn({ asks }: SignInProps) {
+export default function SignIn({ asks }: SignInProps) {
   const [text, setText] = useState("");
   const [isRemembered, setRemembered] = useState(false);
   const signIn = useSignIn();

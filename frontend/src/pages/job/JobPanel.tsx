@@ -1,3 +1,4 @@
+import "../../styles/panel.css";
 import { useEffect, useRef } from "react";
 import type { Job, JobType } from "../../jobs";
 import { useJob } from "../../queries";

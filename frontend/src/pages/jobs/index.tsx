@@ -1,3 +1,4 @@
+import "../../styles/table.css";
 import { getRouteApi, Link, useParams } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { Icon } from "../../components/Icon";
