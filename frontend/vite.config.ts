@@ -2,8 +2,11 @@ import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 import type { Plugin } from "vite";
+import { budget } from "./budget.ts";
 
-const API = "http://localhost:8000"; // the front door of `make up`
+declare const process: { readonly env: Readonly<Record<string, string | undefined>> };
+
+const API = `http://localhost:${process.env["PORT"] ?? "8000"}`; // the front door of `make up`
 
 /** Nothing is painted before the chosen theme is known. */
 const paintInTheme: Plugin = {
@@ -20,7 +23,7 @@ const REFERENCE = "reference/reference";
 
 export default defineConfig({
   base: "./",
-  plugins: [react(), tailwindcss(), paintInTheme],
+  plugins: [react(), tailwindcss(), paintInTheme, budget],
   build: {
     // Browsers that know light-dark(), so that each colour is written once.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],

@@ -1,6 +1,7 @@
 /** Commands that do over HTTP what the page does. */
 
-import { submissionBody, type Submission, type SubmitOptions } from "./api";
+import { submissionBody, type Submission, type SubmitOptions } from "./api/calls";
+import { exactly } from "./exact";
 import type { Job, JobType } from "./jobs";
 
 export function curlSubmit(origin: string, submission: Submission): string {
@@ -20,7 +21,7 @@ export function curlAgain(origin: string, job: Job, jobType: JobType | undefined
     ...(job.timeout_seconds !== jobType?.timeout_seconds && { timeout_seconds: job.timeout_seconds }),
     ...(job.tags.length > 0 && { tags: job.tags }),
   };
-  return curlSubmit(origin, { jobType: job.job_type, payload: JSON.stringify(job.payload), options });
+  return curlSubmit(origin, { jobType: job.job_type, payload: exactly(job, "payload"), options });
 }
 
 function quoted(text: string): string {

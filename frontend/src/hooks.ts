@@ -1,19 +1,9 @@
-/** What components watch: the address, the clock, the theme. */
+/** What components watch: the clock, the session, the theme. */
 
-import { createContext, use, useEffect, useState, useSyncExternalStore } from "react";
+import { createContext, use, useSyncExternalStore } from "react";
 import { now, onTick } from "./clock";
-import { parseRoute, type Route } from "./route";
 import { session, type Session } from "./session";
-import { savedTheme, wear, type Theme } from "./theme";
-
-export function useRoute(): Route {
-  return parseRoute(useSyncExternalStore(onHashChange, () => window.location.hash));
-}
-
-function onHashChange(listener: () => void): () => void {
-  window.addEventListener("hashchange", listener);
-  return () => { window.removeEventListener("hashchange", listener); };
-}
+import { chosenTheme, onTheme, wear, type Theme } from "./theme";
 
 /** The time at which the page stopped being current, by the server's clock; null while it is. */
 export const FrozenAt = createContext<number | null>(null);
@@ -41,22 +31,5 @@ export function useSession(): Session {
 }
 
 export function useTheme(): readonly [Theme, (theme: Theme) => void] {
-  const [theme, setTheme] = useState(savedTheme);
-  return [
-    theme,
-    (chosen) => {
-      wear(chosen);
-      setTheme(chosen);
-    },
-  ];
-}
-
-export function useKey(key: string, onPress: () => void): void {
-  useEffect(() => {
-    const listen = (event: KeyboardEvent) => {
-      if (event.key === key && !event.defaultPrevented) onPress();
-    };
-    window.addEventListener("keydown", listen);
-    return () => { window.removeEventListener("keydown", listen); };
-  }, [key, onPress]);
+  return [useSyncExternalStore(onTheme, chosenTheme), wear];
 }

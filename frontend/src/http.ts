@@ -47,26 +47,29 @@ export function isForbidden({ status, code }: Problem): boolean {
 }
 
 /** key: instead of the one that the reader signed in with. */
-export interface Request extends RequestInit {
+export interface Options extends RequestInit {
   readonly key?: string;
 }
 
 /** Throws Refused or Unreachable. A key that is refused is not used again. */
-export async function send(address: string, { key = session.current().key ?? "", ...init }: Request): Promise<Response> {
-  const headers = new Headers(init.headers);
+export async function send(
+  target: string | Request,
+  { key = session.current().key ?? "", ...options }: Options = {},
+): Promise<Response> {
+  const init = target instanceof Request ? { method: target.method, signal: target.signal, ...options } : options;
+  const headers = new Headers(target instanceof Request ? target.headers : init.headers);
   if (key) headers.set("Authorization", `Bearer ${key}`);
-  const response = await patiently(address, { ...init, headers });
+  const response = await patiently(target, { ...init, headers });
   if (response.ok) return response;
   const problem = await problemOf(response);
   if (response.status === 401) session.refuse(key || null);
-  if (isForbidden(problem)) session.forbid(key || null);
   throw new Refused(problem);
 }
 
 /** A read that came too early is made again when the API says; what changes something is left to whoever asked for it. */
-async function patiently(address: string, init: RequestInit): Promise<Response> {
+async function patiently(target: string | Request, init: RequestInit): Promise<Response> {
   for (let waits = 0; ; waits += 1) {
-    const response = await once(address, init);
+    const response = await once(target, init);
     const isRead = (init.method ?? "GET") === "GET";
     if (response.status !== 429 || !isRead || waits === MOST_WAITS) return response;
     await pause(waitAsked(response.headers.get("Retry-After"), Date.now()), init.signal);
@@ -80,9 +83,9 @@ export function waitAsked(retryAfter: string | null, now: number): number {
   return Number.isNaN(ms) ? 1_000 : Math.min(LONGEST_WAIT_MS, Math.max(0, ms));
 }
 
-async function once(address: string, { signal, ...init }: RequestInit): Promise<Response> {
+async function once(target: string | Request, { signal, ...init }: RequestInit): Promise<Response> {
   const deadline = AbortSignal.timeout(ANSWERS_WITHIN_MS);
-  const response = await answered(address, { ...init, signal: signal ? AbortSignal.any([signal, deadline]) : deadline }, signal);
+  const response = await answered(target, { ...init, signal: signal ? AbortSignal.any([signal, deadline]) : deadline }, signal);
   setClock(response.headers.get("Date"));
   return response;
 }
@@ -97,9 +100,9 @@ function pause(ms: number, signal: AbortSignal | null | undefined): Promise<void
   });
 }
 
-async function answered(address: string, init: RequestInit, signal: AbortSignal | null | undefined): Promise<Response> {
+async function answered(target: string | Request, init: RequestInit, signal: AbortSignal | null | undefined): Promise<Response> {
   try {
-    return await fetch(address, init);
+    return await fetch(target, init);
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Unreachable();

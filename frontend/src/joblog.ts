@@ -1,5 +1,6 @@
 /** What a job's handlers logged, gathered as it comes. */
 
+import type { JobLogs } from "./frames";
 import type { Job } from "./jobs";
 
 const LATE_MS = 5_000; // lines may be written a moment after the outcome
@@ -19,6 +20,9 @@ export interface LogPage {
   /** Where later lines will be. */
   readonly cursor: string | null;
 }
+
+/** A log in the making, and whether its last lines were pushed. */
+export type JobLog = LogPage & { readonly isPushed?: boolean };
 
 export const MOST_LINES = 5_000; // the oldest of more are dropped
 
@@ -44,4 +48,21 @@ export async function readOn(log: LogPage, read: (cursor: string | null) => Prom
 export function extended(log: LogPage, { lines, cursor }: LogPage): LogPage {
   if (lines.length === 0) return { lines: log.lines, cursor: cursor ?? log.cursor };
   return { lines: [...log.lines, ...lines].slice(-MOST_LINES), cursor: cursor ?? log.cursor };
+}
+
+/** The log with pushed lines below it. "gap": lines are missing between them, and must be read. */
+export function taken(log: JobLog, { after, data, cursor }: JobLogs): JobLog | "gap" {
+  const own = log.cursor ?? START;
+  if (!isLater(cursor, own)) return log;
+  if (after !== own || data.length === 0) return "gap";
+  return { ...extended(log, { lines: data, cursor }), isPushed: true };
+}
+
+const START = "0-0";
+
+/** Cursors are attempt and line. */
+export function isLater(a: string, b: string): boolean {
+  const [attempt = 0, line = 0] = a.split("-").map(Number);
+  const [otherAttempt = 0, otherLine = 0] = b.split("-").map(Number);
+  return attempt === otherAttempt ? line > otherLine : attempt > otherAttempt;
 }

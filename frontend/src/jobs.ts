@@ -54,6 +54,8 @@ export interface Job {
   readonly scheduled_for?: string | null;
   /** Failed attempts; only where one job is read by its id. */
   readonly errors?: readonly JobFault[];
+  /** The answer itself, of a job that was read by its id: what is in it as it was written. */
+  readonly source?: string;
   /** What was too large for a list or a push, and is null there. */
   readonly omitted?: readonly ("payload" | "result")[];
 }
@@ -81,6 +83,10 @@ export const ALL_JOBS: JobFilter = { status: null, jobType: null, queue: null, t
 export function statusAt(job: Job, now: number): JobStatus {
   const waits = job.status === "SCHEDULED" || job.status === "RETRYING";
   return waits && Date.parse(job.run_at) <= now ? "QUEUED" : job.status;
+}
+
+export function attemptOf({ attempt, max_attempts }: Job): string {
+  return `${attempt} of ${max_attempts}`;
 }
 
 export type JobMove = "copy" | "cancel" | "revive";
@@ -120,6 +126,7 @@ export function applyUpdate(known: Job, update: Job): Job {
     payload: keepsPayload ? known.payload : update.payload,
     omitted: (update.omitted ?? []).filter((field) => !(field === "payload" && keepsPayload)),
     ...(known.errors && { errors: known.errors }),
+    ...(known.source !== undefined && { source: known.source }),
   };
 }
 

@@ -1,11 +1,15 @@
 /**
- * The WebSocket seam: follows every job and knows whether what it heard can be relied on.
+ * The WebSocket seam: follows what the pages want to know, and knows whether what it heard can be relied on.
  *
- * "live" is said only of an open socket after whose opening everything was read over HTTP again. A socket that has fallen
- * silent is asked for a sign of life, and given up when none comes: a dead network does not close sockets.
+ * "live" is said only of an open socket that has told everything since the last one, or after whose subscription everything
+ * was read over HTTP again. A subscription that is answered neither way was made with an older release: then all jobs are
+ * followed, and everything is read again. A socket that has fallen silent is asked for a sign of life, and given up when none
+ * comes: a dead network does not close sockets.
  */
 
 import ReconnectingWebSocket from "partysocket/ws";
+import type { Frame, JobLogs, StatsNow } from "./frames";
+import { EVERYTHING, subscriptionTo, type Interest, type Subscription } from "./interest";
 import type { Job } from "./jobs";
 import { UpdateBuffer } from "./updates";
 
@@ -18,6 +22,7 @@ const LOOK_EVERY_MS = 5_000;
 const QUIET_MS = 20_000; // then ping; a hidden page asks less often, and the gateway hangs up after 10 minutes
 const QUIET_HIDDEN_MS = 300_000;
 const ANSWERS_WITHIN_MS = 10_000;
+const SUBSCRIBED_WITHIN_MS = 3_000; // else an older release is at the other end
 const OFFLINE_AFTER_ATTEMPTS = 5; // about 15 s of trying
 
 export interface Connection {
@@ -34,19 +39,15 @@ export interface LiveOptions {
   /** Asked before every connect: a ticket opens one socket. */
   readonly url: () => Promise<string>;
   readonly onUpdates: (jobs: readonly Job[]) => void;
+  readonly onStats: (stats: StatsNow) => void;
+  readonly onLogs: (logs: JobLogs) => void;
   /** Reads everything over HTTP again. Rejects when that could not be done. */
   readonly catchUp: () => Promise<void>;
 }
 
-type Frame =
-  | { readonly type: "JobStatusUpdate"; readonly data: Job }
-  | { readonly type: "JobStatusUpdates"; readonly data: readonly Job[] }
-  | { readonly type: "Resync" }
-  | { readonly type: "Pong" };
-
 const NOT_YET: Connection = { state: "reconnecting", phase: "connecting", retryAt: null, currentUntil: null };
 
-export class LiveJobs {
+export class Live {
   private connection = NOT_YET;
   private readonly listeners = new Set<() => void>();
   private readonly buffer: UpdateBuffer;
@@ -54,6 +55,14 @@ export class LiveJobs {
   private opening = 0; // counts sockets opened and lost, so that what was begun for one is not finished for another
   private heardAt = 0;
   private watch: ReturnType<typeof setInterval> | undefined;
+
+  private readonly interests = new Set<Interest>();
+  private eventId: string | null = null; // of the last change that was told, on this socket or the one before
+  private isWhole = false; // everything up to that change is on the page
+  private asked = ""; // what this socket was asked for
+  private askedAfter: string | null = null;
+  private answer: ReturnType<typeof setTimeout> | undefined; // runs out when a subscription is not answered
+  private isOlder = false; // the other end does not answer subscriptions
 
   constructor(private readonly options: LiveOptions) {
     this.buffer = new UpdateBuffer(options.onUpdates);
@@ -73,6 +82,8 @@ export class LiveJobs {
       window.removeEventListener("offline", this.look);
       this.lose();
       this.disconnect();
+      this.eventId = null;
+      this.isWhole = false;
       this.show(NOT_YET);
     };
   }
@@ -83,6 +94,16 @@ export class LiveJobs {
   };
 
   readonly current = (): Connection => this.connection;
+
+  /** Follows this as well, until the returned function is called. */
+  readonly want = (interest: Interest): (() => void) => {
+    this.interests.add(interest);
+    this.tellSoon();
+    return () => {
+      this.interests.delete(interest);
+      this.tellSoon();
+    };
+  };
 
   /** Does not wait for the next attempt's time. */
   readonly retryNow = (): void => {
@@ -114,18 +135,72 @@ export class LiveJobs {
   private disconnect(): void {
     const socket = this.socket;
     this.socket = null; // before it closes: its last words concern nobody
+    this.answered();
     this.buffer.flush();
     socket?.close();
   }
 
   private opened(socket: ReconnectingWebSocket): void {
+    if (socket !== this.socket) return;
     this.heardAt = Date.now();
-    socket.send(JSON.stringify({ action: "subscribe", batch: true }));
+    this.asked = "";
+    this.isOlder = false;
+    this.ask(subscriptionTo(this.interests));
+  }
+
+  /** One page goes and another comes in one and the same moment: that is one subscription. */
+  private tellSoon(): void {
+    queueMicrotask(() => {
+      if (this.socket?.readyState === WebSocket.OPEN && !this.isOlder) this.ask(subscriptionTo(this.interests));
+    });
+  }
+
+  /**
+   * After the last change that was told: a read that is begun from now on, and what comes after that change, leave no gap
+   * between them.
+   */
+  private ask(subscription: Subscription): void {
+    const asked = JSON.stringify(subscription);
+    if (asked === this.asked) return;
+    this.asked = asked;
+    this.askedAfter = this.eventId;
+    const after = this.eventId !== null && { after: this.eventId };
+    this.socket?.send(JSON.stringify({ action: "subscribe", ...subscription, ...after }));
+    this.answered();
+    this.answer = setTimeout(() => { this.followAll(); }, SUBSCRIBED_WITHIN_MS);
+  }
+
+  /** What an older release can. It tells nothing of what happened before, so everything is read. */
+  private followAll(): void {
+    this.answered();
+    this.isOlder = true;
+    this.asked = "";
+    this.eventId = null;
+    this.socket?.send(JSON.stringify({ action: "subscribe", ...EVERYTHING }));
     void this.catchUp();
+  }
+
+  private subscribed(eventId: string | undefined): void {
+    this.answered();
+    if (this.isOlder) {
+      this.isOlder = false; // it was only slow
+      this.ask(subscriptionTo(this.interests));
+      return;
+    }
+    const isSeamless = eventId !== undefined && eventId === this.askedAfter;
+    const isReading = this.connection.phase === "reading";
+    if (!isSeamless || !(this.isWhole || isReading)) void this.catchUp();
+    else if (!isReading) this.show({ state: "live", phase: "following" });
+  }
+
+  private answered(): void {
+    clearTimeout(this.answer);
+    this.answer = undefined;
   }
 
   private closed(socket: ReconnectingWebSocket): void {
     if (socket !== this.socket) return;
+    this.answered();
     this.lose();
     const attempts = Math.max(1, socket.retryCount);
     const delay = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * GROWTH ** (attempts - 1)); // as the socket reckons it
@@ -141,6 +216,7 @@ export class LiveJobs {
   /** Pushes are applied from the socket's first moment; only after a read that began later is the whole picture current. */
   private async catchUp(): Promise<void> {
     this.lose();
+    this.isWhole = false;
     const opening = this.opening;
     this.show({ state: "reconnecting", phase: "reading", retryAt: null });
     while (opening === this.opening) {
@@ -150,6 +226,7 @@ export class LiveJobs {
       );
       if (opening !== this.opening) return;
       if (isDone) {
+        this.isWhole = true;
         this.show({ state: "live", phase: "following" });
         return;
       }
@@ -160,6 +237,7 @@ export class LiveJobs {
   private heard(data: string): void {
     this.heardAt = Date.now();
     const frame = JSON.parse(data) as Frame;
+    this.eventId = frame.event_id ?? this.eventId;
     switch (frame.type) {
       case "JobStatusUpdate":
         this.buffer.add([frame.data]);
@@ -167,8 +245,21 @@ export class LiveJobs {
       case "JobStatusUpdates":
         this.buffer.add(frame.data);
         break;
+      case "Subscribed":
+        this.subscribed(frame.event_id);
+        break;
       case "Resync":
+        this.answered();
         void this.catchUp();
+        break;
+      case "Stats":
+        this.options.onStats(frame.data);
+        break;
+      case "JobLogs":
+        this.options.onLogs(frame);
+        break;
+      case "Error": // of what we say, only subscriptions can be too new for it
+        if (this.answer !== undefined) this.followAll();
         break;
       case "Pong":
         break;

@@ -3,13 +3,14 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { readTicket, tryKey } from "./api";
+import { RouterProvider } from "@tanstack/react-router";
+import { readTicket } from "./api/session";
 import "./app.css";
-import { Gate } from "./components/Gate";
 import { Feed } from "./feed";
 import { isFinal } from "./http";
-import { LiveJobs } from "./live";
+import { Live } from "./live";
 import { SourcesContext } from "./queries";
+import { router } from "./router";
 import { session } from "./session";
 import { savedTheme, show } from "./theme";
 
@@ -20,10 +21,12 @@ const client = new QueryClient({
     mutations: { networkMode: "always" },
   },
 });
-const feed = new Feed(client);
-const live = new LiveJobs({
+const feed = new Feed();
+const live = new Live({
   url: socketAddress,
-  onUpdates: feed.take,
+  onUpdates: feed.jobs.tell,
+  onStats: feed.stats.tell,
+  onLogs: feed.logs.tell,
   catchUp: () => readAgain(client),
 });
 
@@ -34,14 +37,6 @@ async function socketAddress(): Promise<string> {
   if (session.current().key !== null) address.searchParams.set("ticket", await readTicket());
   return address.href;
 }
-
-/** A key from an earlier visit. One that opens nothing is noticed by whoever reads first. */
-function learnRole(): void {
-  const { key } = session.current();
-  if (key !== null) tryKey(key).then((role) => { session.learn(key, role); }, () => undefined);
-}
-
-learnRole();
 
 let stop: (() => void) | null = null;
 
@@ -72,7 +67,7 @@ createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={client}>
       <SourcesContext value={{ feed, live }}>
-        <Gate />
+        <RouterProvider router={router} />
       </SourcesContext>
     </QueryClientProvider>
   </StrictMode>,

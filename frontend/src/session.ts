@@ -9,8 +9,6 @@ const NAME = "api-key";
 export interface Session {
   /** null: not signed in, or nobody needs to be. */
   readonly key: string | null;
-  /** Whether it is known, from a refusal, that the key does not change anything. */
-  readonly onlyReads: boolean;
   /** Why a key is asked for; null while nobody asks. */
   readonly asks: Ask | null;
 }
@@ -22,20 +20,18 @@ export type SessionEvent =
   | { readonly type: "signed-in"; readonly key: string }
   | { readonly type: "signed-out" }
   // key: the one that the refused call was made with
-  | { readonly type: "unauthenticated" | "forbidden"; readonly key: string | null };
+  | { readonly type: "unauthenticated"; readonly key: string | null };
 
 export function after(session: Session, event: SessionEvent): Session {
   switch (event.type) {
     case "signed-in":
-      return { key: event.key, onlyReads: false, asks: null };
+      return { key: event.key, asks: null };
     case "signed-out":
-      return { key: null, onlyReads: false, asks: "missing" };
+      return { key: null, asks: "missing" };
     case "unauthenticated":
       if (event.key !== session.key) return session; // about a key that is not in use any more
       if (session.asks !== null) return session;
-      return { key: null, onlyReads: false, asks: event.key === null ? "missing" : "refused" };
-    case "forbidden":
-      return event.key === session.key ? { ...session, onlyReads: true } : session;
+      return { key: null, asks: event.key === null ? "missing" : "refused" };
   }
 }
 
@@ -64,7 +60,7 @@ class CurrentSession {
   private session: Session | undefined;
   private readonly listeners = new Set<() => void>();
 
-  readonly current = (): Session => (this.session ??= { key: savedKey(), onlyReads: false, asks: null });
+  readonly current = (): Session => (this.session ??= { key: savedKey(), asks: null });
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -85,16 +81,6 @@ class CurrentSession {
   refuse(key: string | null): void {
     this.take({ type: "unauthenticated", key });
     if (this.current().key === null) forget();
-  }
-
-  /** Likewise, of a call that takes another role than the key has. */
-  forbid(key: string | null): void {
-    this.take({ type: "forbidden", key });
-  }
-
-  /** Likewise, once it is known what the key may do. */
-  learn(key: string, role: string): void {
-    if (role === "viewer") this.forbid(key);
   }
 
   private take(event: SessionEvent): void {

@@ -1,21 +1,23 @@
 import { describe, expect, it } from "vitest";
-import { jobsQuery, nextQuery, submissionBody } from "../src/api";
+import { jobsQuery, nextQuery, submissionBody } from "../src/api/calls";
 import { curlAgain, curlSubmit } from "../src/curl";
 import { ALL_JOBS } from "../src/jobs";
-import { hrefTo, parseRoute } from "../src/route";
+import { hrefTo } from "../src/route";
+import { filterOf, jobsSearch, parsed } from "../src/search";
 import { aJob } from "./job";
 
 describe("the address", () => {
-  it.each([
-    { jobId: null, filter: ALL_JOBS },
-    { jobId: "01a2", filter: ALL_JOBS },
-    { jobId: "01a2", filter: { status: "FAILED", jobType: "csv_summary", queue: "slow", tag: "a b&c" } },
-  ] as const)("says where the reader is: %o", (route) => {
-    expect(parseRoute(hrefTo(route))).toEqual(route);
-  });
+  it.each([ALL_JOBS, { status: "FAILED", jobType: "csv_summary", queue: "slow", tag: "a b&c" }, { ...ALL_JOBS, tag: "123" }] as const)(
+    "says what is shown: %o",
+    (filter) => {
+      const [, query = ""] = hrefTo({ jobId: "01a2", filter }).split("?");
 
-  it.each(["", "#", "#/", "#/nowhere", "#/jobs?status=LOST", "#/jobs/"])("that says nothing known shows all jobs: %s", (hash) => {
-    expect(parseRoute(hash)).toEqual({ jobId: null, filter: ALL_JOBS });
+      expect(filterOf(jobsSearch(parsed(query)))).toEqual(filter);
+    },
+  );
+
+  it.each(["", "status=LOST", "page=2", "status=", "created_after=soon"])("that says nothing known shows all jobs: %s", (query) => {
+    expect(jobsSearch(parsed(query))).toEqual({});
   });
 });
 

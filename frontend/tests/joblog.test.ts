@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { extended, mayGrow, MOST_LINES, NO_LINES, readOn, type LogLine, type LogPage } from "../src/joblog";
+import { extended, mayGrow, MOST_LINES, NO_LINES, readOn, taken, type LogLine, type LogPage } from "../src/joblog";
 import { aJob } from "./job";
 
 function line(number: number): LogLine {
@@ -47,4 +47,26 @@ it.each([
   [aJob(1, { status: "RETRYING" }), false],
 ])("a log grows while its job runs, and a moment longer: %#", (job, grows) => {
   expect(mayGrow(job, Date.parse("2026-11-25T14:00:02.000Z"))).toBe(grows);
+});
+
+describe("pushed lines", () => {
+  const log: LogPage = { lines: [line(1)], cursor: "1-1" };
+  const frame = { job_id: "a", after: "1-1", data: [line(2)], cursor: "1-2" };
+
+  it("go below those that are known", () => {
+    expect(taken(log, frame)).toEqual({ lines: [line(1), line(2)], cursor: "1-2", isPushed: true });
+    expect(taken({ lines: [], cursor: null }, { ...frame, after: "0-0", data: [line(1), line(2)] })).toMatchObject({ cursor: "1-2" });
+  });
+
+  it("that are known already change nothing", () => {
+    expect(taken({ ...log, cursor: "1-10" }, { ...frame, cursor: "1-9" })).toMatchObject({ lines: log.lines, cursor: "1-10" });
+  });
+
+  it.each([
+    ["begin further down", { ...frame, after: "1-5", cursor: "1-6" }],
+    ["begin above the last one that is known", { ...frame, after: "0-0" }],
+    ["are too many to push", { ...frame, data: [] }],
+  ])("are read when they %s", (_, told) => {
+    expect(taken(log, told)).toBe("gap");
+  });
 });

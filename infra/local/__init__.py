@@ -24,6 +24,7 @@ In reading order:
   aws.py            readiness, settings, what is deployed
   deploy.py         ``chalice deploy`` of both apps
   dashboard.py      npm, and the bucket
+  description.py    the API in words that types are made of
   node.py           the system's Node, or one from a wheel
   warm.py           the first call of every function
                     -- shared --

@@ -1,4 +1,6 @@
-"""Builds the dashboard and puts it into its bucket. ``python -m infra.local.dashboard`` only installs what it is built with.
+"""Builds the dashboard and puts it into its bucket.
+
+``python -m infra.local.dashboard`` only installs what it is built with, and makes the types of the API that it is checked with.
 
 The build belongs to the checkout, not to a stack: its stamps lie beside it, and one process at a time is let in.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +24,8 @@ from infra.local.steps import StepFailed, explain
 
 FRONTEND = ROOT / "frontend"
 DIST = FRONTEND / "dist"
+API = [ROOT / "app.py", ROOT / "chalicelib"]  # it is described by these
+MADE = [FRONTEND / "openapi.json", FRONTEND / "src" / "api" / "schema.gen.ts"]
 FOREVER = "public, max-age=31536000, immutable"  # names of assets carry a hash of their contents
 ALWAYS_ASK = "no-cache"
 QUIETLY = ["--no-audit", "--no-fund", "--fetch-retries=1"]
@@ -40,18 +45,19 @@ def is_there() -> bool:
 def build(logs: Path) -> bool:
     """Whether it had to be built."""
     with one_at_a_time(ROOT, "dashboard"):
-        sources = digest([FRONTEND])
+        sources = digest([FRONTEND, *API])
         if _stamps().matches("dashboard", sources) and (DIST / "index.html").exists():
             return False
-        _install(logs)
+        _prepare(logs)
         _npm(logs, "build", ["run", "build"])
-        _stamps().put("dashboard", sources)
+        _stamps().put("dashboard", digest([FRONTEND, *API]))
         return True
 
 
-def install(logs: Path) -> None:
+def prepare(logs: Path) -> None:
+    """Installs what it is built with, and makes what it is built from."""
     with one_at_a_time(ROOT, "dashboard"):
-        _install(logs)
+        _prepare(logs)
 
 
 def upload(stack: Stack, stamps: Stamps) -> int:
@@ -74,6 +80,21 @@ def cache_control(key: str) -> str:
 def content_type(name: str) -> str:
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+
+
+def _prepare(logs: Path) -> None:
+    _install(logs)
+    api = digest([*API, FRONTEND / "package-lock.json"])
+    if not (_stamps().matches("types", api) and all(file.exists() for file in MADE)):
+        _describe(logs)
+        _npm(logs, "types", ["run", "types"])
+        _stamps().put("types", api)
+
+
+def _describe(logs: Path) -> None:
+    """In a process of its own: the app, once imported, takes the logging over."""
+    command = [sys.executable, "-m", "infra.local.description", str(MADE[0])]
+    run(command, directory=ROOT, environment=dict(os.environ), log=logs / "description.log", advice=ADVICE)
 
 
 def _install(logs: Path) -> None:
@@ -134,7 +155,7 @@ def _put(s3: Any, file: Path) -> int:
 def main() -> int:
     try:
         if is_there():
-            install(ROOT / ".local" / "logs")
+            prepare(ROOT / ".local" / "logs")
     except StepFailed as failure:
         explain(failure)
         return 1

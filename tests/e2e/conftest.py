@@ -21,6 +21,9 @@ from websockets.sync.client import ClientConnection, connect
 from infra.local.ports import free_port
 from infra.local.stack import find_stack
 from infra.local.supervisor import Supervisor
+from tests.e2e.browsing import browser, look, visit
+
+__all__ = ["browser", "look", "visit"]
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "e2e"

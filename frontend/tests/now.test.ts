@@ -1,0 +1,42 @@
+import { expect, it } from "vitest";
+import { together } from "../src/api/now";
+import { newer } from "../src/system";
+
+const QUEUE = {
+  max_running: null,
+  rate_limit: null,
+  max_running_per_key: null,
+  rate_limit_per_key: null,
+  weight: 1,
+  default_priority: null,
+  default_max_attempts: null,
+  default_timeout_seconds: null,
+  keys: null,
+  paused: false,
+  depth: { QUEUED: 2 },
+};
+const QUEUES = [
+  { ...QUEUE, name: "a", oldest_age_seconds: 3, in_per_minute: 1.5, out_per_minute: 1 },
+  { ...QUEUE, name: "b", oldest_age_seconds: null, in_per_minute: 0.5, out_per_minute: 2 },
+];
+const STATS = { at: "2026-11-25T14:00:00Z", counts: { QUEUED: 2 }, series: [] };
+
+it("what was polled is told as it is pushed", () => {
+  expect(together(STATS, QUEUES, 3)).toMatchObject({
+    at: STATS.at,
+    in_per_minute: 2,
+    out_per_minute: 3,
+    oldest_age_seconds: 3,
+    workers: 3,
+    connections: null,
+    isPushed: false,
+  });
+  expect(together(STATS, [], 0).oldest_age_seconds).toBeNull();
+});
+
+it("an answer that is older than a push does not replace it", () => {
+  const pushed = { ...together({ ...STATS, at: "2026-11-25T14:00:02Z" }, QUEUES, 3), isPushed: true };
+
+  expect(newer(pushed, together(STATS, QUEUES, 3))).toBe(pushed);
+  expect(newer(undefined, pushed)).toBe(pushed);
+});
