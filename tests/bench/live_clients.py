@@ -94,7 +94,10 @@ class Crowd:
         say(json.dumps(self._answer(there)))
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        sys.stderr.writelines(
+            f"a watcher died: {end!r}\n" for end in ends if not isinstance(end, asyncio.CancelledError)
+        )
 
     async def _wait_for(self, there: dict[str, dict[str, int]]) -> None:
         """Until all agree, or nothing comes any more."""

@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import urllib3
 from websockets.sync.client import ClientConnection, connect
 
 from infra.local.ports import free_port
-from infra.local.stack import find_stack
-from infra.local.supervisor import Supervisor
 from tests.e2e.browsing import browser, look, visit
 
 __all__ = ["browser", "look", "visit"]
@@ -89,11 +88,29 @@ class RunningStack:
 
     def pid(self, program: str) -> int:
         """Of the one that runs now: who is killed is started again. 0: between the two."""
-        return int(Supervisor(find_stack(self.environment)).states()[program]["pid"])
+        supervisor = json.loads((self.directory / "stack.json").read_text())["pids"]["supervisor"]
+        children = psutil.Process(supervisor).children()
+        return next((each.pid for each in children if COMMANDS[program] in " ".join(cmdline(each))), 0)
 
     def kill(self, program: str) -> None:
         wait_until(lambda: self.pid(program), 30)
         os.kill(self.pid(program), signal.SIGKILL)
+
+
+COMMANDS = {
+    "worker": "worker_fn",
+    "valkey": "valkey-server",
+    "postgres": "postgres",
+    "emulator": "infra.local.emulator",
+}
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    """Nothing for one that has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> None:
