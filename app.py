@@ -31,7 +31,7 @@ from chalicelib.errors import (
     Unauthenticated,
     UniqueConflict,
 )
-from chalicelib.events import PONG, Ping, Subscription
+from chalicelib.events import PONG, Ping, Subscription, subscribed
 from chalicelib.forms import (
     Batch,
     JobHeaders,
@@ -480,7 +480,8 @@ def message(event: WebsocketEvent) -> None:
         case Ping():
             _reply(event, PONG)
         case Subscription():
-            resources.connections().subscribe(connection, asked)
+            if event_id := resources.connections().subscribe(connection, asked):
+                _reply(event, subscribed(event_id))
 
 
 def _when(body: Definition) -> dict[str, object]:

@@ -22,6 +22,8 @@ Rules, pure:
     views          a job as clients see it
     findings       what doctor found
     events         what a watcher is told, and the frames it comes in
+    backlog        what those who asked for the same have yet to be told
+    audience       which backlogs a change belongs to
     joblog         what a handler logs, and whose it is
     logs           one JSON object a line
     figures        what the statistics say
@@ -38,7 +40,8 @@ Adapters, one outside service each:
     queues         Redis: when to look at which job
     workers        Redis: who is alive and does what, and the bell
     connections    Redis: who watches what
-    stream         Redis: the event stream, and who reads it
+    stream         Redis: the event stream
+    leadership     Redis: which broadcaster serves which connections
     tickets        Redis: tickets for one WebSocket connect each
     rates          Redis: how often each key called
     waiting        Redis: how many long polls wait now
@@ -82,7 +85,8 @@ Use cases:
     timekeeper     stop what runs too long
     threads        helper threads that must not die unnoticed
     worker         take, claim, run, settle, until told to stop
-    outbox         events on their way to one connection
+    outbox         one connection, and what it is sent
+    roster         the connections that this process serves
     broadcaster    events to connections
     maintenance    rebuild, sweep, partitions, pruning
     checks/        what doctor looks at, one module a subject

@@ -1,8 +1,8 @@
 """Tell watchers what changed, when there are any.
 
-The order makes it safe to skip the telling: the change is committed, *then* the watchers are counted. Whoever connects after
-the count reads rows that hold the change already. While nobody watches, a change costs one HLEN in a round trip that is made
-anyway; while somebody does, the rows are read again, so that what is told is never older than the change.
+The order makes it safe to skip the telling: the change is committed, *then* it is asked whether somebody watches. Whoever
+connects after that reads rows that hold the change already. While nobody watches, a change costs one EXISTS in a round trip
+that is made anyway; while somebody does, the rows are read again, so that what is told is never older than the change.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
+from chalicelib.events import LogNews
 from chalicelib.jobs import ClaimedJob, Job
 from chalicelib.redis_link import Batch, RedisLink
 from chalicelib.store.jobs import JobStore
@@ -44,14 +45,22 @@ class Announcer:
         """The same for jobs whose rows are at hand."""
         return self._send(batch, lambda: changed)
 
+    def send_lines(self, news: Sequence[LogNews]) -> None:
+        """Tell of lines that are written, where somebody watches these logs. Raises QueueUnavailable."""
+        watched = self._stream.watched_logs([each.job_id for each in news])
+        if watched:
+            batch = self.batch()
+            self._stream.append_lines([each for each in news if each.job_id in watched], batch)
+            batch.send()
+
     def _send(self, batch: Batch, changed: Callable[[], Sequence[Job]]) -> list[Any]:
         count = len(batch.commands)
         told = self.is_watched
-        self._stream.count_watchers(batch)
+        self._stream.ask_watched(batch)
         if told:
             self._stream.append(changed(), batch)
         answers = batch.send()
-        self.is_watched = answers[count] > 0
+        self.is_watched = bool(answers[count])
         if self.is_watched and not told:
             late = self.batch()
             self._stream.append(changed(), late)

@@ -1,132 +1,231 @@
-"""Events to connections: one broadcaster at a time reads the stream for all."""
+"""Events to connections. Several broadcasters share the connections; each reads the stream for all of its own."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from queue import SimpleQueue
 
-from chalicelib.connections import Connection, Connections
-from chalicelib.errors import QueueUnavailable
+from chalicelib.connections import Connections
+from chalicelib.errors import ConnectionGone, GatewayUnavailable, QueueUnavailable, StoreUnavailable
+from chalicelib.events import position, stats_frame
 from chalicelib.gateway import Gateway
-from chalicelib.outbox import Outbox
+from chalicelib.leadership import Leadership
+from chalicelib.outbox import Delivery, Ending, Outbox, Parcel
+from chalicelib.roster import Late, Roster, catch_up
 from chalicelib.stream import EventStream
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=5)  # a killed broadcaster is replaced within this time
-LOOKBACK = timedelta(seconds=10)  # where to begin when no one has read before
-SENDERS = 16
+LEASE = timedelta(seconds=5)  # the shards of a killed broadcaster are taken over within this time and a second
+SENDERS = 64
+SLOW_SENDERS = 16  # for connections that take long, so that the others never wait for them
 IDLE = timedelta(seconds=1)
-SOON = timedelta(milliseconds=50)
-SAVE_SECONDS = 1.0
-LAG_SECONDS = 3.0  # a saved cursor is this old, so that what a killed broadcaster had not sent yet is told again
+SOON = timedelta(milliseconds=25)
+TURN_SECONDS = 1.0  # between signs that we still lead
 DRAIN_SECONDS = 5.0
-NEVER = object()  # before the registry was first read
+
+
+class Sent:
+    """A turn of a connection that is over."""
+
+    def __init__(self, outbox: Outbox, parcels: list[Parcel], delivery: Delivery) -> None:
+        self.outbox = outbox
+        self.parcels = parcels
+        self.delivery = delivery
 
 
 class Broadcaster:
-    """Reads the stream, keeps an outbox a connection, and has them sent."""
+    """One thread reads and decides; others send, and tell it how that went.
 
-    def __init__(self, *, name: str, stream: EventStream, connections: Connections, gateway: Gateway) -> None:
+    overview: encoded statistics. is_lasting: whether it leads for longer than a Lambda's minute.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        stream: EventStream,
+        leadership: Leadership,
+        connections: Connections,
+        gateway: Gateway,
+        overview: Callable[[], bytes],
+        is_lasting: bool = True,
+    ) -> None:
         self._name = name
         self._stream = stream
+        self._leadership = leadership
         self._connections = connections
         self._gateway = gateway
-        self._outboxes: dict[str, Outbox] = {}
-        self._generation: object = NEVER
+        self._overview = overview
+        self._is_lasting = is_lasting
+        self._roster = Roster(connections)
         self._cursor = ""
-        self._read: list[tuple[float, str]] = []  # when each cursor was reached
-        self._saved_at = 0.0
+        self._next_turn = 0.0
+        self._sent: SimpleQueue[Sent] = SimpleQueue()
+        self._looking: Future[bytes] | None = None  # at the statistics
 
     def run(self, stopped: threading.Event) -> None:
         """Until told to stop, then send what is left and hand over. An outage is waited out."""
-        with ThreadPoolExecutor(SENDERS, thread_name_prefix="send") as senders:
+        with (
+            ThreadPoolExecutor(SENDERS, thread_name_prefix="send") as self._senders,
+            ThreadPoolExecutor(SLOW_SENDERS, thread_name_prefix="send-slow") as self._slow_senders,
+        ):
             while not stopped.is_set():
                 try:
-                    self._run_as_leader(stopped, senders)
+                    self._run(stopped)
                 except QueueUnavailable as error:
                     logger.warning("cannot broadcast now", extra={"reason": str(error)})
-                    self._forget()
                 except Exception:  # a push must not fail a job
                     logger.exception("broadcasting failed")
-                    self._forget()
+                self._cursor = ""
                 stopped.wait(IDLE.total_seconds())
 
-    def _run_as_leader(self, stopped: threading.Event, senders: ThreadPoolExecutor) -> None:
-        while not stopped.is_set() and self._stream.lead(self._name, LEASE):
-            self._cursor = self._cursor or self._stream.cursor(LOOKBACK)
-            self._pass(self._wait(), senders)
-            self._save_cursor()
-        if self._cursor and stopped.is_set():
-            self._drain(senders)
-            self._stream.resign(self._name, self._cursor)
-        self._forget()
+    def _run(self, stopped: threading.Event) -> None:
+        self._begin()
+        self._keep_turn()
+        while not stopped.is_set():
+            self._keep_turn()
+            if self._roster.shards:
+                self._pass(self._wait())
+            else:
+                stopped.wait(TURN_SECONDS)
+        self._drain()
+        told = self._roster.tidy()
+        self._leadership.resign(self._name, list(self._roster.shards), told)
 
-    def _forget(self) -> None:
-        """Begin anew with what Redis says: another one may have led meanwhile."""
-        self._cursor, self._read, self._generation = "", [], NEVER
+    def _begin(self) -> None:
+        """With what Redis says now: others may have led meanwhile, and it may have lost who is connected."""
+        self._late(self._roster.refresh())
+        self._cut_lost()
+        self._cursor = self._stream.now()
+        self._roster.begin_at(self._cursor)
+        self._roster.serve([], {})
+        self._next_turn = 0.0
 
-    def _pass(self, wait: timedelta, senders: ThreadPoolExecutor) -> bool:
-        """Read once, and start sending what is due. Returns whether there was anything new."""
-        self._cursor, events = self._stream.read(self._cursor, wait)
-        self._refresh()
-        if events:
-            self._read.append((time.monotonic(), self._cursor))
-            for outbox in self._outboxes.values():
-                outbox.put(events, self._cursor)
-        self._send_due(senders)
-        return bool(events)
-
-    def _send_due(self, senders: ThreadPoolExecutor) -> None:
+    def _keep_turn(self) -> None:
+        """Once a second: which shards are ours, and how far they are."""
         now = time.monotonic()
-        for outbox in self._outboxes.values():
-            if outbox.is_due(now):
-                outbox.is_busy = True
-                senders.submit(outbox.send_waiting, self._gateway, self._connections).add_done_callback(_log_failure)
+        if now < self._next_turn:
+            return
+        self._next_turn = now + TURN_SECONDS
+        self._leadership.save_cursor(list(self._roster.shards), self._roster.tidy())
+        ours = self._leadership.lead(self._name, LEASE, is_lasting=self._is_lasting)
+        if ours != set(self._roster.shards):
+            self._roster.serve(ours, self._cursors(sorted(ours - set(self._roster.shards))))
+        self._show_stats()
+
+    def _cursors(self, shards: list[int]) -> dict[int, str]:
+        """Who is in the registry has come since everything is kept."""
+        oldest = self._stream.whole_from() or self._cursor
+        saved = self._leadership.cursors(shards)
+        return {shard: max(cursor or oldest, oldest, key=position) for shard, cursor in zip(shards, saved, strict=True)}
+
+    def _pass(self, wait: timedelta) -> None:
+        """Read once, and start sending what is due.
+
+        The order matters: who is in the registry when it is read after the stream was read hears of all that came later.
+        """
+        entries = self._stream.read(self._cursor, wait)
+        self._late(self._roster.refresh())
+        self._cut_lost()
+        if entries:
+            self._cursor = entries[-1].id
+            self._roster.hear(entries)
+        self._note_sent()
+        self._send_due()
+
+    def _late(self, late: list[Late]) -> None:
+        """Those who missed something hear of it up to the cursor; then they are in step with the others."""
+        if not late:
+            return
+        whole = self._stream.is_whole_after(*(each.after for each in late))
+        for each, is_whole in zip(late, whole, strict=True):
+            if not is_whole:
+                each.outbox.start_over(self._cursor)
+        rest = [each for each, is_whole in zip(late, whole, strict=True) if is_whole]
+        if rest:
+            oldest = min((each.after for each in rest), key=position)
+            catch_up(rest, self._stream.between(oldest, self._cursor), self._cursor)
+
+    def _send_due(self) -> None:
+        now = time.monotonic()
+        for outbox in [each for each in self._roster if each.is_due(now)]:
+            if outbox.must_leave:
+                self._leave(outbox)
+                continue
+            parcels = outbox.begin(now)
+            senders = self._slow_senders if outbox.is_slow else self._senders
+            senders.submit(self._deliver, outbox, parcels)
+
+    def _deliver(self, outbox: Outbox, parcels: list[Parcel]) -> None:
+        """On a sender's thread."""
+        try:
+            delivery = outbox.deliver(parcels, self._gateway)
+        except Exception as error:  # a push must not end a thread
+            logger.exception("frame not sent")
+            delivery = Delivery(0, Ending.FAILED, repr(error))
+        self._sent.put(Sent(outbox, parcels, delivery))
+
+    def _note_sent(self) -> None:
+        while not self._sent.empty():
+            sent = self._sent.get()
+            if sent.delivery.reason:
+                logger.warning(
+                    "frame not sent",
+                    extra={"connection_id": sent.outbox.connection.id, "reason": sent.delivery.reason},
+                )
+            sent.outbox.finish(sent.parcels, sent.delivery, time.monotonic())
+            if sent.outbox.has_failed:
+                self._leave(sent.outbox)
 
     def _wait(self) -> timedelta:
         """How long to wait for news: not long while something waits to be sent."""
-        return IDLE if all(outbox.is_empty for outbox in self._outboxes.values()) else SOON
+        return IDLE if all(outbox.is_idle for outbox in self._roster) else SOON
 
-    def _refresh(self) -> None:
-        generation = self._connections.generation()
-        if generation == self._generation:
+    def _leave(self, outbox: Outbox) -> None:
+        """It will come back, if it is still there, and read over HTTP."""
+        self._roster.remove(outbox)
+        self._slow_senders.submit(self._cut, outbox)
+
+    def _cut_lost(self) -> None:
+        """Redis has forgotten them, so they would hear nothing: cut, they come back and are known again."""
+        while self._roster.lost:
+            self._slow_senders.submit(self._cut, self._roster.lost.pop())
+
+    def _cut(self, outbox: Outbox) -> None:
+        try:
+            self._gateway.cut(outbox.connection.api_id, outbox.connection.stage, outbox.connection.id)
+        except (ConnectionGone, GatewayUnavailable):
+            logger.info("connection could not be cut", extra={"connection_id": outbox.connection.id})
+
+    def _show_stats(self) -> None:
+        """To those who asked; what was looked up for them a turn ago."""
+        asking = [outbox for outbox in self._roster if outbox.connection.subscription.stats]
+        found, self._looking = self._looking, None
+        if asking and found is not None and not found.done():
+            self._looking = found
+        elif asking:
+            self._looking = self._senders.submit(self._overview)
+        if found is not None and found.done():
+            self._tell_stats(asking, found)
+
+    def _tell_stats(self, asking: list[Outbox], found: Future[bytes]) -> None:
+        try:
+            frame = stats_frame(found.result(), self._cursor)
+        except (QueueUnavailable, StoreUnavailable) as error:
+            logger.warning("no statistics for watchers now", extra={"reason": str(error)})
             return
-        self._generation = generation
-        if generation is None:
-            # Redis has lost the registry. Whoever is still there would hear nothing: cut, they come back and are known again.
-            for outbox in self._outboxes.values():
-                outbox.overrun()
-            return
-        current = self._connections.all()
-        self._outboxes = {each.id: self._outbox(each) for each in current.values()}
+        for outbox in asking:
+            outbox.show_stats(frame)
 
-    def _outbox(self, connection: Connection) -> Outbox:
-        outbox = self._outboxes.get(connection.id) or Outbox(connection)
-        outbox.connection = connection
-        return outbox
-
-    def _save_cursor(self) -> None:
-        now = time.monotonic()
-        if now < self._saved_at + SAVE_SECONDS:
-            return
-        self._saved_at = now
-        told = [cursor for reached_at, cursor in self._read if reached_at < now - LAG_SECONDS]
-        if told:
-            self._read = self._read[len(told) :]
-            self._stream.save_cursor(told[-1])
-
-    def _drain(self, senders: ThreadPoolExecutor) -> None:
+    def _drain(self) -> None:
         ends_at = time.monotonic() + DRAIN_SECONDS
         while time.monotonic() < ends_at:
-            news = self._pass(SOON, senders)
-            if not news and all(outbox.is_empty for outbox in self._outboxes.values()):
+            self._pass(SOON)
+            if all(outbox.is_idle for outbox in self._roster):
                 return
-
-
-def _log_failure(sending: Future[None]) -> None:
-    if error := sending.exception():
-        logger.error("frame not sent", exc_info=error)

@@ -1,27 +1,34 @@
-"""Redis: which WebSocket connections there are, and what each asked for."""
+"""Redis: which WebSocket connections there are, and what each asked for.
+
+The registry is in shards, so that several broadcasters share it and none reads what is another's.
+"""
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import redis
 
 from chalicelib.callers import ANYONE, Caller, Role
 from chalicelib.events import Subscription
-from chalicelib.redis_link import CONNECTIONS, reaching_redis
+from chalicelib.redis_link import LOGS_WATCHED, WATCHED, WHOLE_FROM, reaching_redis
 
 logger = logging.getLogger(__name__)
 
+SHARDS = 32
 LONGEST_LIFE = timedelta(hours=2, minutes=10)  # API Gateway cuts at 2 h; $disconnect may never come
+LINGER = timedelta(minutes=1)  # events are kept so long for those who were cut off and come back
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """One client. No URL: each process fills in its own endpoint template. connected_at: seconds since the epoch."""
+    """One client. No URL: each process fills in its own endpoint template. connected_at: seconds since the epoch; asked_at: the
+    event stream's position when it subscribed."""
 
     id: str
     api_id: str
@@ -30,10 +37,19 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     caller_id: str = ""
     role: Role = Role.VIEWER
     subscription: Subscription = Subscription()
+    asked_at: str = "0-0"
+
+
+class Marks(NamedTuple):
+    """How to see that the registry has changed. whole_from: is another one once it was lost; shards: is another one after every
+    change of that shard."""
+
+    whole_from: bytes | None
+    shards: list[bytes | None]
 
 
 class Connections:
-    """The registry, with a generation that moves at every change, so that readers re-read only then."""
+    """The registry."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
@@ -41,8 +57,7 @@ class Connections:
     def add(self, connection_id: str, api_id: str, stage: str, caller: Caller = ANYONE) -> None:
         with reaching_redis():
             seconds, _ = self._redis.time()
-        self._save(
-            Connection(
+            new = Connection(
                 id=connection_id,
                 api_id=api_id,
                 stage=stage,
@@ -50,44 +65,81 @@ class Connections:
                 caller_id=caller.id,
                 role=caller.role,
             )
-        )
+            self._save(_ADD, new)
 
-    def subscribe(self, connection: Connection, subscription: Subscription) -> None:
-        self._save(msgspec.structs.replace(connection, subscription=subscription))
+    def subscribe(self, connection: Connection, subscription: Subscription) -> str | None:
+        """From which event on it is told what it asked for. None: it has left."""
+        with reaching_redis():
+            seconds, micros = self._redis.time()
+            asked_at = f"{seconds * 1000 + micros // 1000 - 1}-0"
+            record = msgspec.structs.replace(connection, subscription=subscription, asked_at=asked_at)
+            if not self._save(_REPLACE, record):
+                return None
+            if subscription.logs:
+                self._watch_logs(subscription, seconds)
+        return asked_at
 
     def find(self, connection_id: str) -> Connection | None:
         with reaching_redis():
-            record = self._redis.hget(CONNECTIONS, connection_id)
+            record: Any = self._redis.hget(registry(shard_of(connection_id)), connection_id)
         return next(_decoded([record]), None) if record is not None else None
 
     def remove(self, connection_id: str) -> None:
-        with reaching_redis(), self._redis.pipeline() as both:
-            both.hdel(CONNECTIONS, connection_id)
-            both.set(_GENERATION, secrets.token_bytes(8))
-            both.execute()
-
-    def generation(self) -> object:
-        """Another one after every change. Random, so that a registry that was lost and begun anew cannot look unchanged."""
+        shard = shard_of(connection_id)
+        keys = registry(shard), CHANGES, WATCHED, *map(registry, range(SHARDS))
+        arguments = connection_id, shard, secrets.token_bytes(8), _ms(LINGER)
         with reaching_redis():
-            return self._redis.get(_GENERATION)
+            self._redis.eval(_REMOVE, len(keys), *keys, *arguments)
 
-    def all(self) -> dict[str, Connection]:
-        """Everyone who may still be there, by id; those past any possible life are dropped."""
-        with reaching_redis():
-            seconds, _ = self._redis.time()
-            records = self._redis.hvals(CONNECTIONS)
-        connections = list(_decoded(records))
+    def marks(self, shards: Sequence[int]) -> Marks:
+        """Random ones, so that a registry that was lost and begun anew cannot look unchanged."""
+        with reaching_redis(), self._redis.pipeline(transaction=False) as both:
+            both.get(WHOLE_FROM)
+            if shards:
+                both.hmget(CHANGES, [str(shard) for shard in shards])
+            whole_from, *found = both.execute()
+        return Marks(whole_from, found[0] if found else [])
+
+    def of_shards(self, shards: Iterable[int]) -> dict[str, Connection]:
+        """Everyone there who may still be connected, by id; those past any possible life are dropped."""
+        with reaching_redis(), self._redis.pipeline(transaction=False) as reads:
+            reads.time()
+            for shard in shards:
+                reads.hvals(registry(shard))
+            (seconds, _), *records = reads.execute()
+        connections = list(_decoded(record for each in records for record in each))
         oldest = seconds - LONGEST_LIFE.total_seconds()
         for expired in connections:
             if expired.connected_at < oldest:
                 self.remove(expired.id)
         return {each.id: each for each in connections if each.connected_at >= oldest}
 
-    def _save(self, connection: Connection) -> None:
-        with reaching_redis(), self._redis.pipeline() as both:
-            both.hset(CONNECTIONS, connection.id, msgspec.json.encode(connection))
-            both.set(_GENERATION, secrets.token_bytes(8))
+    def all(self) -> dict[str, Connection]:
+        return self.of_shards(range(SHARDS))
+
+    def count(self) -> int:
+        """Of those that are known, also if they are gone by now."""
+        with reaching_redis(), self._redis.pipeline(transaction=False) as reads:
+            for shard in range(SHARDS):
+                reads.hlen(registry(shard))
+            return sum(reads.execute())
+
+    def _save(self, script: str, connection: Connection) -> bool:
+        shard = shard_of(connection.id)
+        keys = registry(shard), CHANGES, WATCHED, WHOLE_FROM
+        arguments = connection.id, msgspec.json.encode(connection), shard, secrets.token_bytes(8), _ms(LONGEST_LIFE)
+        return bool(self._redis.eval(script, len(keys), *keys, *arguments))
+
+    def _watch_logs(self, subscription: Subscription, now: int) -> None:
+        until = now + int(LONGEST_LIFE.total_seconds())
+        with self._redis.pipeline(transaction=False) as both:
+            both.zremrangebyscore(LOGS_WATCHED, "-inf", now)
+            both.zadd(LOGS_WATCHED, {job_id.hex: until for job_id in subscription.logs})
             both.execute()
+
+
+def shard_of(connection_id: str) -> int:
+    return zlib.crc32(connection_id.encode(errors="replace")) % SHARDS
 
 
 def _decoded(records: Iterable[Any]) -> Iterator[Connection]:
@@ -99,6 +151,48 @@ def _decoded(records: Iterable[Any]) -> Iterator[Connection]:
             logger.warning("unreadable connection", extra={"reason": str(error)})
 
 
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
+
+
 _decoder = msgspec.json.Decoder(Connection)
 
-_GENERATION = "{ws}:generation"
+
+def registry(shard: int) -> str:
+    """The key of a shard: HASH  connection id -> encoded record"""
+    return f"{{ws}}:connections:{shard}"
+
+
+CHANGES = "{ws}:changes"  # HASH  shard -> random bytes, others after every change
+
+# KEYS     a shard, the changes, whether somebody is connected, the position from which on every event is kept
+# ARGV     connection id, record, shard, random bytes, how long a connection may live in ms
+_ADD = """
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+if not redis.call('SET', KEYS[3], 1, 'PX', ARGV[5], 'GET') then
+  local clock = redis.call('TIME')
+  redis.call('SET', KEYS[4], string.format('%.0f-0', clock[1] * 1000 + math.floor(clock[2] / 1000) - 1))
+end
+return 1
+"""
+
+# As above. Returns 0 where the connection is not known.
+_REPLACE = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+redis.call('SET', KEYS[3], 1, 'PX', ARGV[5])
+return 1
+"""
+
+# KEYS     its shard, the changes, whether somebody is connected, every shard
+# ARGV     connection id, shard, random bytes, how long to keep events when nobody is left in ms
+_REMOVE = """
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+for place = 4, #KEYS do
+  if redis.call('EXISTS', KEYS[place]) == 1 then return end
+end
+redis.call('PEXPIRE', KEYS[3], ARGV[4])
+"""

@@ -77,6 +77,29 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     series: list[MinuteStats]
 
 
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """How it goes now. oldest_age_seconds: of what is due and waits, None: nothing does. queues: the busiest, and whether they
+    are paused."""
+
+    at: datetime
+    counts: dict[str, int]
+    in_per_minute: float
+    out_per_minute: float
+    oldest_age_seconds: float | None
+    workers: int
+    connections: int
+    queues: list[tuple[QueueStats, bool]]
+
+
+MOST_QUEUES = 50  # that an overview names: it is one frame, and comes every second
+
+
+def busiest(queues: Sequence[QueueStats]) -> list[QueueStats]:
+    """Those with the most to do, by name."""
+    ranked = sorted(queues, key=lambda queue: (-sum(queue.depth.values()), -queue.out_per_minute, queue.name))
+    return sorted(ranked[:MOST_QUEUES], key=lambda queue: queue.name)
+
+
 class RetentionFigures(msgspec.Struct, frozen=True, kw_only=True):
     """pruned: jobs that went because their retention was over, ever, by status. behind_seconds: since when the partition that has
     waited longest is due to be walked through. partitions: by table."""

@@ -9,10 +9,12 @@ from uuid import UUID
 import msgspec
 import redis
 
+from chalicelib.connections import SHARDS, registry
+from chalicelib.leadership import CURSORS, leader_of
 from chalicelib.members import KEY_BYTES, is_keyed, is_member, raw_id_of
 from chalicelib.queues import DELAYED, LEASED, READY, sets_of
-from chalicelib.redis_link import CONNECTIONS, Batch, reaching_redis, text
-from chalicelib.stream import CURSOR, EVENTS, LEADER
+from chalicelib.redis_link import Batch, reaching_redis, text
+from chalicelib.stream import EVENTS
 from chalicelib.turns import turns_of
 
 PAGE = 1_000
@@ -100,20 +102,31 @@ class RedisInspection:
 
     def connection_records(self) -> Iterator[dict[str, bytes]]:
         """The registry as it is written, by connection id, in pages."""
-        cursor: int | None = None
-        while cursor != 0:
-            with reaching_redis():
-                answer: Any = self._redis.hscan(CONNECTIONS, cursor or 0, count=PAGE)
-            cursor, records = answer
-            yield {key.decode(errors="replace"): value for key, value in records.items()}
+        for shard in range(SHARDS):
+            cursor: int | None = None
+            while cursor != 0:
+                with reaching_redis():
+                    answer: Any = self._redis.hscan(registry(shard), cursor or 0, count=PAGE)
+                cursor, records = answer
+                yield {key.decode(errors="replace"): value for key, value in records.items()}
 
     def has_unheard_events(self) -> bool:
         """Whether somebody is connected and events wait, but nobody reads them."""
         with reaching_redis():
-            if self._redis.exists(LEADER) or not self._redis.hlen(CONNECTIONS):
-                return False
-            cursor = self._redis.get(CURSOR)
-            return bool(self._redis.xrange(EVENTS, min=f"({text(cursor)}" if cursor else "-", count=1))
+            cursors = {int(shard): text(cursor) for shard, cursor in self._redis.hgetall(CURSORS).items()}
+            return any(
+                self._redis.xrange(EVENTS, min=f"({cursors[shard]}" if shard in cursors else "-", count=1)
+                for shard in self._unserved()
+            )
+
+    def _unserved(self) -> list[int]:
+        """Shards with connections that nobody leads."""
+        batch = Batch(self._redis)
+        for shard in range(SHARDS):
+            batch.commands.hlen(registry(shard))
+            batch.commands.exists(leader_of(shard))
+        answers = batch.send()
+        return [shard for shard in range(SHARDS) if answers[2 * shard] and not answers[2 * shard + 1]]
 
 
 PLACES = (READY, DELAYED, LEASED, READY)  # of a queue's sets

@@ -1,133 +1,222 @@
-"""Events on their way to one connection: sent in order, by one thread at a time, while others wait for no one."""
+"""One connection, and what it is sent: in its order, by one thread at a time, while others wait for no one."""
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
-from uuid import UUID
+from collections import deque
+from collections.abc import Callable, Iterator
+from enum import Enum
+from functools import partial
+from typing import NamedTuple
 
-from chalicelib.connections import Connection, Connections
-from chalicelib.errors import ConnectionGone, GatewayUnavailable, QueueUnavailable
-from chalicelib.events import Event, first_batch_frame, single_frame
+from chalicelib.backlog import Backlog
+from chalicelib.connections import Connection
+from chalicelib.errors import ConnectionGone, GatewayUnavailable
+from chalicelib.events import LogNews, log_frames, log_hint, resync
 from chalicelib.gateway import Gateway
-
-logger = logging.getLogger(__name__)
 
 BATCH_SECONDS = 0.25  # between frames to a connection that asked for batches
 TURN_SECONDS = 0.1  # then another connection has the thread
+TURN_FRAMES = 16
+SLOW_SECONDS = 0.5  # a connection whose frame takes longer is one of the slow ones, until one is quick again
 RETRY_SECONDS = 0.2
+RESYNC_SECONDS = 2.0  # between two orders to read over HTTP
 YOUNG_SECONDS = 10  # API Gateway answers 410 until $connect has returned
 MOST_FAILURES = 5
-MOST_WAITING = 10_000  # events; a client this far behind is cut, comes back, and reads over HTTP
+MOST_LOG_FRAMES = 100
+
+
+class Parcel(NamedTuple):
+    """A frame, and what is to be noted once it was sent."""
+
+    frame: bytes
+    sent: Callable[[], object]
+
+
+class Ending(Enum):
+    """How a turn ended."""
+
+    FINE = "fine"
+    SLOW = "slow"
+    GONE = "gone"
+    FAILED = "failed"
+
+
+class Delivery(NamedTuple):
+    """How many of a turn's parcels were sent, and what then happened. reason: of a failure."""
+
+    sent: int
+    ending: Ending
+    reason: str = ""
+
+
+class Reader:
+    """How far the connection has come in a backlog. end: how far it is to go; None: on and on."""
+
+    def __init__(self, backlog: Backlog, number: int, end: int | None = None) -> None:
+        self.backlog = backlog
+        self.number = number
+        self.end = end
+
+    @property
+    def has_news(self) -> bool:
+        return (self.backlog.newest if self.end is None else self.end) > self.number
+
+    @property
+    def has_missed(self) -> bool:
+        return self.backlog.has_lost(self.number)
+
+    def advance(self, number: int) -> None:
+        self.number = number
+
+    def parcels(self, most: int) -> Iterator[Parcel]:
+        for frame in self.backlog.frames(self.number, most):
+            yield Parcel(frame.body, partial(self.advance, frame.number))
 
 
 class Outbox:
-    """One connection's waiting events."""
+    """For one thread, except for ``deliver``."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, reader: Reader) -> None:
         self.connection = connection
-        self.ready_at = 0.0
+        self.reader = reader
         self.is_busy = False
-        self._waiting: list[Event] = []
-        self._event_id = ""
+        self.is_slow = False
+        self.has_failed = False
+        self._earlier: deque[Reader] = deque()  # of what is to be told before the news
+        self._logs: deque[tuple[bytes, LogNews]] = deque()
+        self._stats: bytes | None = None
+        self._resync_from: str | None = None
+        self._resynced_at = 0.0
+        self._ready_at = 0.0
         self._failures = 0
-        self._is_overrun = False
-        self._lock = threading.Lock()
 
-    def put(self, events: list[Event], event_id: str) -> None:
-        wanted = [event for event in events if self.connection.subscription.wants(event)]
-        if not wanted:
-            return
-        with self._lock:
-            self._waiting += wanted
-            self._event_id = event_id
-        if len(self._waiting) > MOST_WAITING:
-            self.overrun()
+    def turn_to(self, connection: Connection, backlog: Backlog) -> None:
+        """It asks for something else. What was on its way stays so."""
+        self.connection = connection
+        if self.reader.backlog is not backlog:
+            if self.reader.has_news:
+                self._earlier.append(Reader(self.reader.backlog, self.reader.number, self.reader.backlog.newest))
+            self.reader = Reader(backlog, backlog.newest)
 
-    def overrun(self) -> None:
-        """Give up keeping this client up to date: it is cut at the next turn."""
-        with self._lock:
-            self._waiting, self._is_overrun = [], True
+    def catch_up(self, reader: Reader) -> None:
+        """Hear of this before the news."""
+        self._earlier.append(reader)
+
+    def start_over(self, event_id: str) -> None:
+        """It has missed something, and is told to read. After this event it hears everything."""
+        self._resync_from = event_id
+        self._earlier.clear()
 
     @property
-    def is_empty(self) -> bool:
-        return not self._waiting and not self.is_busy
+    def readers(self) -> list[Reader]:
+        return [*self._earlier, self.reader]
+
+    def hear_log(self, news: LogNews) -> None:
+        """One that is far behind is told where the lines are."""
+        self._logs += [(frame, news) for frame in log_frames(news)]
+        if len(self._logs) > MOST_LOG_FRAMES:
+            newest = {each.job_id: each for _, each in self._logs}
+            self._logs = deque((log_hint(each), each) for each in newest.values())
+
+    def show_stats(self, frame: bytes) -> None:
+        """Older ones are of no use any more."""
+        self._stats = frame
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.is_busy and not self._has_something
+
+    @property
+    def must_leave(self) -> bool:
+        """One that takes no batches and is too far behind: it comes back, and reads over HTTP."""
+        return self.has_failed or (self.misses and not self.connection.subscription.batch)
 
     def is_due(self, now: float) -> bool:
-        return (bool(self._waiting) or self._is_overrun) and not self.is_busy and now >= self.ready_at
+        if self.is_busy or now < self._ready_at or not self._has_something:
+            return False
+        return not self.misses or now >= self._resynced_at + RESYNC_SECONDS
 
-    def send_waiting(self, gateway: Gateway, connections: Connections) -> None:
-        """Send for one turn. What cannot be sent now stays, unless the client has left or is too far behind."""
-        try:
-            if self._is_overrun:
-                self._cut(gateway, connections)
-            else:
-                self._send_for_a_turn(gateway)
-        except ConnectionGone:
-            self._after_gone(connections)
-        except GatewayUnavailable as error:
-            self._after_failure(str(error), gateway, connections)
-        finally:
-            self.is_busy = False
+    def begin(self, now: float) -> list[Parcel]:
+        """What to send in the next turn. None of it is forgotten before it was sent."""
+        self.is_busy = True
+        parcels = [*self._missed(now), *self._lines()]
+        for reader in self.readers:
+            parcels += reader.parcels(TURN_FRAMES - min(TURN_FRAMES, len(parcels)))
+        if self._stats is not None:
+            parcels.append(Parcel(self._stats, self._forget_stats))
+        return parcels
 
-    def _send_for_a_turn(self, gateway: Gateway) -> None:
-        ends_at = time.monotonic() + TURN_SECONDS
-        while self._waiting and time.monotonic() < ends_at:
-            frame, count = self._next_frame()
-            gateway.send(self.connection.api_id, self.connection.stage, self.connection.id, frame)
+    def deliver(self, parcels: list[Parcel], gateway: Gateway) -> Delivery:
+        """Send for a turn."""
+        began = time.monotonic()
+        for count, parcel in enumerate(parcels):
+            if count and time.monotonic() - began > TURN_SECONDS:
+                return Delivery(count, Ending.FINE)
+            try:
+                gateway.send(self.connection.api_id, self.connection.stage, self.connection.id, parcel.frame)
+            except ConnectionGone:
+                return Delivery(count, Ending.GONE)
+            except GatewayUnavailable as error:
+                return Delivery(count, Ending.FAILED, str(error))
+            if time.monotonic() - began > SLOW_SECONDS:
+                return Delivery(count + 1, Ending.SLOW)
+        return Delivery(len(parcels), Ending.FINE)
+
+    def finish(self, parcels: list[Parcel], delivery: Delivery, now: float) -> None:
+        self.is_busy = False
+        for parcel in parcels[: delivery.sent]:
+            parcel.sent()
+        while self._earlier and not self._earlier[0].has_news:
+            self._earlier.popleft()
+        self.is_slow = delivery.ending in (Ending.SLOW, Ending.FAILED)
+        if delivery.ending in (Ending.GONE, Ending.FAILED):
+            self._try_later(delivery.ending, now)
+        else:
             self._failures = 0
-            with self._lock:
-                del self._waiting[:count]
-        if not self._waiting and self.connection.subscription.batch:
-            self.ready_at = time.monotonic() + BATCH_SECONDS
+            pause = BATCH_SECONDS if self.connection.subscription.batch and delivery.sent == len(parcels) else 0
+            self._ready_at = now + pause
 
-    def _next_frame(self) -> tuple[bytes, int]:
-        """A frame, and how many of the waiting events it tells."""
-        with self._lock:
-            if not self.connection.subscription.batch:
-                return single_frame(self._waiting[0]), 1
-            self._waiting = newest(self._waiting)
-            return first_batch_frame(self._waiting, self._event_id)
+    @property
+    def _has_something(self) -> bool:
+        return (
+            self.reader.has_news
+            or bool(self._earlier)
+            or bool(self._logs)
+            or self._stats is not None
+            or self._resync_from is not None
+        )
 
-    def _after_gone(self, connections: Connections) -> None:
-        if time.time() - self.connection.connected_at < YOUNG_SECONDS:
-            self._try_later()
-        else:
-            self._leave(connections)
+    @property
+    def misses(self) -> bool:
+        """Something that it was to hear."""
+        return self._resync_from is not None or any(reader.has_missed for reader in self.readers)
 
-    def _after_failure(self, reason: str, gateway: Gateway, connections: Connections) -> None:
-        logger.warning("frame not sent", extra={"connection_id": self.connection.id, "reason": reason})
+    def _missed(self, now: float) -> Iterator[Parcel]:
+        if self.misses and self._resync_from is None:
+            self.start_over(self.reader.backlog.at)
+            self.reader.advance(self.reader.backlog.newest)
+        if self._resync_from is not None:
+            yield Parcel(resync(self._resync_from), partial(self._resynced, now))
+
+    def _resynced(self, now: float) -> None:
+        self._resync_from, self._resynced_at = None, now
+
+    def _lines(self) -> Iterator[Parcel]:
+        for frame, _ in list(self._logs)[:TURN_FRAMES]:
+            yield Parcel(frame, partial(self._forget_line, frame))
+
+    def _forget_line(self, frame: bytes) -> None:
+        """Unless it went meanwhile, when there were too many."""
+        if self._logs and self._logs[0][0] is frame:
+            self._logs.popleft()
+
+    def _forget_stats(self) -> None:
+        self._stats = None
+
+    def _try_later(self, ending: Ending, now: float) -> None:
+        """A connection that is young may not be there yet for API Gateway."""
+        is_young = time.time() - self.connection.connected_at < YOUNG_SECONDS
         self._failures += 1
-        if self._failures < MOST_FAILURES:
-            self._try_later()
-        else:
-            self._cut(gateway, connections)
-
-    def _cut(self, gateway: Gateway, connections: Connections) -> None:
-        """It will come back, and read over HTTP."""
-        try:
-            gateway.cut(self.connection.api_id, self.connection.stage, self.connection.id)
-        except (ConnectionGone, GatewayUnavailable):
-            logger.info("connection could not be cut", extra={"connection_id": self.connection.id})
-        self._leave(connections)
-
-    def _try_later(self) -> None:
-        self.ready_at = time.monotonic() + RETRY_SECONDS * 2**self._failures
-
-    def _leave(self, connections: Connections) -> None:
-        self._waiting, self._is_overrun = [], False
-        try:
-            connections.remove(self.connection.id)
-        except QueueUnavailable as error:
-            logger.warning("connection could not be removed", extra={"reason": str(error)})
-
-
-def newest(events: list[Event]) -> list[Event]:
-    """The newest version of each job, in the order in which the jobs first appear."""
-    by_job: dict[UUID, Event] = {}
-    for event in events:
-        known = by_job.get(event.job_id)
-        if known is None or event.version > known.version:
-            by_job[event.job_id] = event
-    return list(by_job.values())
+        self.has_failed = not is_young if ending is Ending.GONE else self._failures >= MOST_FAILURES
+        self._ready_at = now + RETRY_SECONDS * 2 ** min(self._failures - 1, MOST_FAILURES)

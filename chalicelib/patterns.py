@@ -10,6 +10,7 @@ PRINTABLE = r"^[^\x00-\x1f\x7f]*\Z"
 WITHOUT_NUL = r"^[^\x00]*\Z"
 VISIBLE_ASCII = r"^[\x21-\x7e]*\Z"
 LOG_CURSOR = r"^[0-9]{1,9}-[0-9]{1,9}\Z"
+EVENT_ID = r"^[0-9]{1,15}-[0-9]{1,19}\Z"
 
 _WORDS: Mapping[str, str] = {
     NAME: "expected letters, digits and _ . : - , beginning with a letter or digit",
@@ -17,6 +18,7 @@ _WORDS: Mapping[str, str] = {
     WITHOUT_NUL: "expected text without NUL characters",
     VISIBLE_ASCII: "expected visible ASCII characters, and no spaces",
     LOG_CURSOR: "expected a cursor as the answer before gave it",
+    EVENT_ID: "expected the event_id of a frame",
 }
 
 

@@ -23,7 +23,7 @@ from chalicelib.figures import KeyCounts
 from chalicelib.jobs import Job, JobStatus
 from chalicelib.members import KEY_BYTES, RANK_STEP, Ranked, is_keyed, member, rank
 from chalicelib.queue_scripts import SYNC, SYNC_KEYED, TAKE
-from chalicelib.redis_link import CONNECTIONS, EPOCH, WAKE_CHANNEL, Batch, reaching_redis, text
+from chalicelib.redis_link import EPOCH, WAKE_CHANNEL, WATCHED, Batch, reaching_redis, text
 from chalicelib.throttle import throttle_of
 from chalicelib.turns import turns_of
 
@@ -181,7 +181,7 @@ class Queues:
         for queue, most in shares.items():
             keys = *sets_of(queue), *turns_of(queue)[1:], *throttle_of(queue)
             batch.commands.eval(TAKE, len(keys), *keys, most, _ms(lease))
-        batch.commands.hlen(CONNECTIONS)
+        batch.commands.exists(WATCHED)
         is_known, *answers, watchers = batch.send()
         self._is_lost = not is_known
         looks = {queue: _look(*answer) for queue, answer in zip(shares, answers, strict=True)}

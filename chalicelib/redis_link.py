@@ -14,7 +14,11 @@ from redis.retry import Retry
 from chalicelib.errors import QueueUnavailable
 
 WAIT = timedelta(seconds=2)  # for any answer; a hanging Redis must not hang a request
-CONNECTIONS = "{ws}:connections"  # HASH  connection id -> who it is; events are kept only while there are some
+WATCHED = "{ws}:watched"  # is there while somebody is connected and a minute longer: events are kept only then
+WHOLE_FROM = "{ws}:whole_from"  # the event stream's position from which on every event was kept
+LOGS_WATCHED = (
+    "{ws}:logs_watched"  # ZSET  job id in hex -> until when somebody may watch its log, seconds since the epoch
+)
 EPOCH = "{chores}:epoch"  # is set once Redis knows all unfinished jobs, and goes when everything goes
 WAKE_CHANNEL = "wake"  # queues ring it with their name, sleeping workers listen
 CANCEL_CHANNEL = "cancel"  # a running attempt, for the worker that holds it

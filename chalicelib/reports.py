@@ -9,22 +9,11 @@ from uuid import UUID
 
 import msgspec
 
-from chalicelib.figures import KeyCounts, MinuteStats, QueueStats, Stats
+from chalicelib.figures import KeyCounts, MinuteStats, Overview, QueueStats, Stats
 from chalicelib.joblog import LogLine
 from chalicelib.queue_settings import QueueSettings, Rate
-from chalicelib.views import Time, rfc3339
+from chalicelib.views import LogLineView, Time, rfc3339
 from chalicelib.workers import WorkerReport
-
-
-class LogLineView(msgspec.Struct, frozen=True):
-    """One line of an attempt, which counts from 1."""
-
-    attempt: int
-    line: int
-    at: Time
-    level: str
-    logger: str
-    message: str
 
 
 class LogsView(msgspec.Struct, frozen=True):
@@ -94,6 +83,45 @@ class StatsView(msgspec.Struct, frozen=True, kw_only=True):
     at: Time
     counts: dict[str, int]
     series: list[MinuteView]
+
+
+class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits in a queue. oldest_age_seconds: of what is due."""
+
+    name: str
+    paused: bool
+    depth: dict[str, int]
+    oldest_age_seconds: float | None
+    in_per_minute: float
+    out_per_minute: float
+
+
+class OverviewView(msgspec.Struct, frozen=True, kw_only=True):
+    """What watchers of the whole are told every second. counts: as those of StatsView; queues: the busiest, at most fifty."""
+
+    at: Time
+    counts: dict[str, int]
+    in_per_minute: float
+    out_per_minute: float
+    oldest_age_seconds: float | None
+    workers: int
+    connections: int
+    queues: list[QueueNow]
+
+
+def overview_view(overview: Overview) -> OverviewView:
+    return OverviewView(**_with_times(overview) | {"queues": [_queue_now(*each) for each in overview.queues]})
+
+
+def _queue_now(stats: QueueStats, paused: bool) -> QueueNow:  # noqa: FBT001 (a pair)
+    return QueueNow(
+        name=stats.name,
+        paused=paused,
+        depth=stats.depth,
+        oldest_age_seconds=stats.oldest_age_seconds,
+        in_per_minute=stats.in_per_minute,
+        out_per_minute=stats.out_per_minute,
+    )
 
 
 def logs_view(lines: Sequence[LogLine], cursor: str) -> LogsView:

@@ -7,7 +7,6 @@ import random
 import socket
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import Any
 
 import boto3
 import msgspec
@@ -20,7 +19,7 @@ from chalicelib.broadcaster import Broadcaster
 from chalicelib.bulk import Bulk
 from chalicelib.children import Children
 from chalicelib.chores import Chores
-from chalicelib.connections import Connections
+from chalicelib.connections import SHARDS, Connections
 from chalicelib.declarations import Declarations
 from chalicelib.doctor import Doctor
 from chalicelib.engine import Engine
@@ -35,6 +34,7 @@ from chalicelib.hand import Hand
 from chalicelib.handlers import registry
 from chalicelib.inspection import RedisInspection
 from chalicelib.keyring import Keyring
+from chalicelib.leadership import Leadership
 from chalicelib.leases import Keeper
 from chalicelib.logbook import Logbook
 from chalicelib.maintenance import Maintenance
@@ -44,6 +44,7 @@ from chalicelib.queue_overview import QueueOverview
 from chalicelib.queues import Queues
 from chalicelib.rates import Rates
 from chalicelib.readiness import Readiness
+from chalicelib.reports import overview_view
 from chalicelib.scheduler import Scheduler
 from chalicelib.settings import LOCAL_STAGE, Settings
 from chalicelib.settler import Settler
@@ -99,19 +100,7 @@ def job_logs() -> LogStore:
 
 @lru_cache(maxsize=1)
 def statistics() -> Statistics:
-    return Statistics(
-        stats=StatsStore(_database("api")),
-        counts=CountStore(_database("api")),
-        retention=RetentionStore(_database("api")),
-        walks=WalkStore(_database("api")),
-        partitions=PartitionStore(_database("api")),
-        schedules=ScheduleStore(_database("api")),
-        snapshots=Snapshots(_redis()),
-        queues=Queues(_redis()),
-        workers=workers(),
-        connections=connections(),
-        settings=QueueStore(_database("api")),
-    )
+    return _statistics("api")
 
 
 @lru_cache(maxsize=1)
@@ -177,7 +166,7 @@ def connections() -> Connections:
 
 @lru_cache(maxsize=1)
 def gateway() -> Gateway:
-    return Gateway(settings().websocket_endpoint, _connections_client)
+    return Gateway(settings().websocket_endpoint, boto3.Session)
 
 
 @lru_cache(maxsize=1)
@@ -245,12 +234,9 @@ def engine(slots: int, *, shows_life: bool, only: Collection[str] = ()) -> Engin
     """
     only = only or settings().worker_queues
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{random.randbytes(3).hex()}"
-    client = _redis()
     return Engine(
         worker=_worker(worker_id, Hand(slots), "container" if shows_life else "lambda", only),
-        broadcaster=Broadcaster(
-            name=worker_id, stream=EventStream(client), connections=connections(), gateway=gateway()
-        ),
+        broadcaster=_broadcaster(worker_id, is_lasting=shows_life),
         maintenance=maintenance(),
         ticker=ticker(),
     )
@@ -263,6 +249,35 @@ def maintenance() -> Maintenance:
 def ticker() -> Ticker:
     """On a connection of its own: what is due does not wait for what keeps house."""
     return Ticker(firings=FiringStore(_database("fire")), scheduler=_scheduler("fire"))
+
+
+def _broadcaster(name: str, *, is_lasting: bool) -> Broadcaster:
+    return Broadcaster(
+        name=name,
+        stream=EventStream(_redis()),
+        leadership=Leadership(_redis(), SHARDS),
+        connections=connections(),
+        gateway=gateway(),
+        overview=lambda: msgspec.json.encode(overview_view(_statistics("watch").overview())),
+        is_lasting=is_lasting,
+    )
+
+
+def _statistics(role: str) -> Statistics:
+    database = _database(role)
+    return Statistics(
+        stats=StatsStore(database),
+        counts=CountStore(database),
+        retention=RetentionStore(database),
+        walks=WalkStore(database),
+        partitions=PartitionStore(database),
+        schedules=ScheduleStore(database),
+        snapshots=Snapshots(_redis()),
+        queues=Queues(_redis()),
+        workers=workers(),
+        connections=connections(),
+        settings=QueueStore(database),
+    )
 
 
 def _maintenance(role: str) -> Maintenance:
@@ -318,14 +333,14 @@ def _worker(worker_id: str, hand: Hand, form: Form, only: Collection[str]) -> Wo
             store=JobStore(_database("settle")),
             queues=queues,
             announcer=_announcer("settle"),
-            logbook=Logbook(LogStore(_database("settle"))),
+            logbook=Logbook(LogStore(_database("settle")), _announcer("settle")),
             hand=hand,
         ),
         keeper=Keeper(
             attempts=AttemptStore(_database("keep")),
             queues=queues,
             announcer=_announcer("keep"),
-            logbook=Logbook(LogStore(_database("keep"))),
+            logbook=Logbook(LogStore(_database("keep")), _announcer("keep")),
             hand=hand,
             show_life=presence.show,
             say_goodbye=presence.leave,
@@ -397,11 +412,6 @@ def _database(role: str) -> Database:
     """One connection for each role, because each role has a thread of its own."""
     patience = API_PATIENCE_SECONDS if role == "api" else PATIENCE_SECONDS
     return Database(settings().database_url, patience_seconds=patience, prepares=settings().prepare_statements)
-
-
-def _connections_client(endpoint: str) -> Any:
-    # The service client refuses to know its endpoint from AWS_ENDPOINT_URL, which names the emulator, not the API.
-    return boto3.client("apigatewaymanagementapi", endpoint_url=endpoint, config=_IMPATIENT)
 
 
 def _secret(env: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 
@@ -20,11 +21,13 @@ from chalicelib.figures import (
     Depth,
     KeyCounts,
     MinuteStats,
+    Overview,
     QueueStats,
     RetentionFigures,
     ScheduleFigures,
     Stats,
     Total,
+    busiest,
     largest_depths,
     largest_totals,
 )
@@ -79,12 +82,24 @@ class Statistics:
         """Counts are of all jobs, whatever the series is asked for. COMPLETED: ever; FAILED and CANCELLED: those
         that are kept; the others: now."""
         depths = self._depths()
-        counts: Counter[str] = Counter(dict.fromkeys(UNFINISHED, 0))
-        for depth in depths.value.values():
-            counts.update(depth.counts)
-        counts["COMPLETED"] = sum(total.completed for total in self._totals())
-        counts.update({"FAILED": 0, "CANCELLED": 0} | self._ended_badly())
-        return Stats(at=depths.at, counts=dict(counts), series=self._series(minutes, queue, job_type))
+        return Stats(at=depths.at, counts=self._all_counts(depths.value), series=self._series(minutes, queue, job_type))
+
+    def overview(self) -> Overview:
+        """How it goes now. Raises QueueUnavailable too."""
+        depths, queues = self._depths(), self.queues()
+        paused = {each.name for each in self._settings.all() if each.paused}
+        return Overview(
+            at=depths.at,
+            counts=self._all_counts(depths.value),
+            in_per_minute=round(sum(queue.in_per_minute for queue in queues), 1),
+            out_per_minute=round(sum(queue.out_per_minute for queue in queues), 1),
+            oldest_age_seconds=max(
+                (age for queue in queues if (age := queue.oldest_age_seconds) is not None), default=None
+            ),
+            workers=len(self._workers.all(SIGN_OF_LIFE)),
+            connections=self._connections.count(),
+            queues=[(queue, queue.name in paused) for queue in busiest(queues)],
+        )
 
     def queues(self) -> list[QueueStats]:
         """By name: every queue that has jobs or had some, as far as Redis is there to say so."""
@@ -112,7 +127,7 @@ class Statistics:
         depths = largest_depths(self.depths())
         try:
             keys = self._queues.keys(list(depths))
-            connections = len(self._connections.all())
+            connections = self._connections.count()
             forms = _by_form(self._workers.all(SIGN_OF_LIFE))  # and none that was killed lately
         except QueueUnavailable as error:
             logger.warning("metrics without redis", extra={"reason": str(error)})
@@ -128,6 +143,15 @@ class Statistics:
                 settings=self._settings.all()[:MOST_SERIES],
             )
         )
+
+    def _all_counts(self, depths: Mapping[str, Depth]) -> dict[str, int]:
+        """By status, of all queues."""
+        counts: Counter[str] = Counter(dict.fromkeys(UNFINISHED, 0))
+        for depth in depths.values():
+            counts.update(depth.counts)
+        counts["COMPLETED"] = sum(total.completed for total in self._totals())
+        counts.update({"FAILED": 0, "CANCELLED": 0} | self._ended_badly())
+        return dict(counts)
 
     def _depths(self) -> Snapshot[dict[str, Depth]]:
         return self._snapshots.cached("depths", self._counts.depths, as_type=dict[str, Depth])

@@ -1,25 +1,35 @@
-"""Redis: the event stream that the broadcaster reads, and who may read it."""
+"""Redis: the event stream. Broadcasters read it; who was cut off is told from it what happened meanwhile."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import msgspec
 import redis
 
-from chalicelib.events import Event
+from chalicelib.events import Event, LogNews, position
 from chalicelib.jobs import Job
-from chalicelib.redis_link import CONNECTIONS, Batch, reaching_redis, text
+from chalicelib.redis_link import LOGS_WATCHED, WATCHED, WHOLE_FROM, Batch, reaching_redis, text
 
 logger = logging.getLogger(__name__)
 
-KEPT = timedelta(
-    seconds=30
-)  # of events: longer than it takes to replace a broadcaster. More would cost memory in a flood.
+KEPT = timedelta(seconds=30)  # of events: longer than it takes to replace a broadcaster, or to come back
+MOST_BYTES = 64 * 1024 * 1024  # of events: in a flood they are kept for less
 ENTRY_EVENTS = 100
+ENTRY_LINES = 100
+PAGE = 200  # entries
+
+
+class Entry(NamedTuple):
+    """A batch of changes, and of lines that were logged."""
+
+    id: str
+    events: list[Event]
+    lines: list[LogNews]
 
 
 class EventStream:
@@ -28,87 +38,110 @@ class EventStream:
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
 
-    def count_watchers(self, batch: Batch) -> None:
-        """Adds the number of connections to the batch's answers."""
-        batch.commands.hlen(CONNECTIONS)
+    def ask_watched(self, batch: Batch) -> None:
+        """Adds whether events are kept, 0 or 1, to the batch's answers."""
+        batch.commands.exists(WATCHED)
 
     def append(self, jobs: Iterable[Job], batch: Batch) -> None:
         """Tell of the jobs as they are now. Nothing is kept while nobody is connected."""
         events = [Event.of(job) for job in jobs]
         for start in range(0, len(events), ENTRY_EVENTS):
-            entry = _encoder.encode(events[start : start + ENTRY_EVENTS])
-            batch.commands.eval(_APPEND, 2, EVENTS, CONNECTIONS, entry, int(KEPT.total_seconds() * 1000))
+            self._append(_encoder.encode(events[start : start + ENTRY_EVENTS]), _NOTHING, batch)
 
-    def read(self, after: str, wait: timedelta) -> tuple[str, list[Event]]:
-        """Events after an entry, oldest first, and the last entry's id. Waits for the first one, at most ``wait``."""
+    def append_lines(self, news: Sequence[LogNews], batch: Batch) -> None:
+        for start in range(0, len(news), ENTRY_LINES):
+            self._append(_NOTHING, _encoder.encode(news[start : start + ENTRY_LINES]), batch)
+
+    def watched_logs(self, job_ids: Sequence[UUID]) -> set[UUID]:
+        """Those of these jobs whose log somebody watches. Raises QueueUnavailable."""
+        with reaching_redis():
+            scores: Any = self._redis.zmscore(LOGS_WATCHED, [job_id.hex for job_id in job_ids])
+        return {job_id for job_id, score in zip(job_ids, scores, strict=True) if score is not None}
+
+    def read(self, after: str, wait: timedelta) -> list[Entry]:
+        """What comes after an entry, oldest first. Waits for the first one, at most ``wait``."""
         wait_ms = max(1, int(wait.total_seconds() * 1000))
         with reaching_redis():
-            answer: Any = self._redis.xread({EVENTS: after}, count=100, block=wait_ms)
-        if not answer:
-            return after, []
-        ((_, entries),) = answer
-        return text(entries[-1][0]), [event for _, fields in entries for event in _decoded(fields[b"e"])]
+            answer: Any = self._redis.xread({EVENTS: after}, count=PAGE, block=wait_ms)
+        return [_decoded(*entry) for entry in answer[0][1]] if answer else []
 
-    def lead(self, reader: str, lease: timedelta) -> bool:
-        """Become, or stay, the one that reads for all."""
+    def between(self, after: str, upto: str) -> Iterator[Entry]:
+        """What comes after the one, up to and with the other."""
+        while True:
+            with reaching_redis():
+                page: Any = self._redis.xrange(EVENTS, min=f"({after}", max=upto, count=PAGE)
+            yield from (_decoded(*entry) for entry in page)
+            if len(page) < PAGE:
+                return
+            after = text(page[-1][0])
+
+    def now(self) -> str:
+        """A position that everything comes after which happens from now on."""
         with reaching_redis():
-            return bool(self._redis.eval(_LEAD, 1, LEADER, reader, int(lease.total_seconds() * 1000)))
+            seconds, micros = self._redis.time()
+        return f"{seconds * 1000 + micros // 1000 - 1}-0"
 
-    def resign(self, reader: str, cursor: str) -> None:
-        """Hand over cleanly: the next reader starts at the cursor."""
+    def whole_from(self) -> str | None:
+        """The position after which everything was kept that has not gone by its age. None: nobody has been connected yet."""
         with reaching_redis():
-            self._redis.set(CURSOR, cursor)
-            self._redis.eval(_RESIGN, 1, LEADER, reader)
+            found = self._redis.get(WHOLE_FROM)
+        return text(found) if found else None
 
-    def save_cursor(self, cursor: str) -> None:
+    def is_whole_after(self, *places: str) -> list[bool]:
+        """Whether everything is still there that came after these positions."""
+        begun = self.whole_from()
+        first, was_trimmed = self._first()
+        return [
+            begun is not None
+            and position(place) >= position(begun)
+            and (not was_trimmed or position(place) >= position(first))
+            for place in places
+        ]
+
+    def _first(self) -> tuple[str, bool]:
+        """The oldest entry's id, and whether there were older ones."""
         with reaching_redis():
-            self._redis.set(CURSOR, cursor)
+            if not self._redis.exists(EVENTS):
+                return "0-0", False
+            about: Any = self._redis.xinfo_stream(EVENTS)
+        was_trimmed = about["entries-added"] != about["length"]
+        return text(about["first-entry"][0]) if about["first-entry"] else "0-0", was_trimmed
 
-    def cursor(self, lookback: timedelta) -> str:
-        """Where the last reader stopped. Where nobody knows: ``lookback`` ago."""
-        with reaching_redis():
-            saved = self._redis.get(CURSOR)
-            seconds, _ = self._redis.time()
-        return text(saved) if saved else f"{int((seconds - lookback.total_seconds()) * 1000)}-0"
+    def _append(self, events: bytes, lines: bytes, batch: Batch) -> None:
+        arguments = events, lines, int(KEPT.total_seconds() * 1000), MOST_BYTES
+        batch.commands.eval(_APPEND, 3, EVENTS, WATCHED, SIZE, *arguments)
 
 
-def _decoded(entry: bytes) -> list[Event]:
-    """None from an entry that another release wrote in its own way."""
+def _decoded(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
+    """Empty where another release wrote it in its own way."""
     try:
-        return _decoder.decode(entry)
+        return Entry(text(entry_id), _events.decode(fields[b"e"]), _lines.decode(fields.get(b"l", _NOTHING)))
     except msgspec.DecodeError as error:
         logger.warning("unreadable events", extra={"reason": str(error)})
-        return []
+        return Entry(text(entry_id), [], [])
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Event])
+_events = msgspec.msgpack.Decoder(list[Event])
+_lines = msgspec.msgpack.Decoder(list[LogNews])
+_NOTHING = _encoder.encode([])
 
 EVENTS = "{ws}:events"
-CURSOR = "{ws}:cursor"
-LEADER = "{ws}:leader"
+SIZE = "{ws}:size"  # bytes of all events ever, to see how many of them the stream holds
 
-# KEYS[1]  STREAM  field e: encoded events
-# KEYS[2]  HASH    the connections
-# ARGV     events, how long to keep them in ms
+# KEYS[1]  STREAM  fields e, l: encoded events and lines; b: bytes of all events up to here
+# KEYS[2]  whether somebody is connected
+# KEYS[3]  bytes of all events
+# ARGV     events, lines, how long to keep them in ms, how many bytes to keep
 _APPEND = """
-if redis.call('HLEN', KEYS[2]) == 0 then return end
-local now = redis.call('TIME')[1] * 1000
-redis.call('XADD', KEYS[1], 'MINID', '~', string.format('%.0f', now - ARGV[2]), '*', 'e', ARGV[1])
-"""
-
-# KEYS[1]  the leader's name, with a time to live
-# ARGV     reader, lease in ms
-# returns  1 when the reader leads
-_LEAD = """
-local leader = redis.call('GET', KEYS[1])
-if leader and leader ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-
-# KEYS[1]  as above
-# ARGV[1]  reader
-_RESIGN = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+if redis.call('EXISTS', KEYS[2]) == 0 then return end
+local oldest = redis.call('TIME')[1] * 1000 - ARGV[3]
+local added = #ARGV[1] + #ARGV[2]
+local size = redis.call('INCRBY', KEYS[3], added)
+redis.call('XADD', KEYS[1], 'MINID', '~', string.format('%.0f', oldest), '*', 'e', ARGV[1], 'l', ARGV[2], 'b', size)
+if size % 1048576 >= added then return end
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if size - first[2][6] > ARGV[4] + 0 then
+  redis.call('XTRIM', KEYS[1], 'MAXLEN', math.floor(redis.call('XLEN', KEYS[1]) / 2))
+end
 """

@@ -89,6 +89,17 @@ PartialJob = msgspec.defstruct(
 )
 
 
+class LogLineView(msgspec.Struct, frozen=True):
+    """One line of an attempt, which counts from 1."""
+
+    attempt: int
+    line: int
+    at: Time
+    level: str
+    logger: str
+    message: str
+
+
 def whole(job: Job, *, tracebacks: bool = True) -> JobView:
     """Everything, for one job read by its id."""
     errors = job.errors or msgspec.UNSET

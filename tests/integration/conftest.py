@@ -21,6 +21,7 @@ from chalicelib.announcer import Announcer
 from chalicelib.children import Children
 from chalicelib.chores import Chores
 from chalicelib.connections import Connections
+from chalicelib.events import Event
 from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetcher
 from chalicelib.firing import Ticker
@@ -171,6 +172,11 @@ def registry() -> Registry:
     return handlers
 
 
+def told(world: World) -> list[Event]:
+    """What the event stream holds."""
+    return [event for entry in world.stream.read("0", timedelta(0)) for event in entry.events]
+
+
 class World:
     """Everything around one Postgres and one Valkey, made by hand as ``resources`` makes it."""
 
@@ -215,7 +221,7 @@ class World:
         return Announcer(redis_link=self.link, stream=self.stream, store=self.new_store())
 
     def new_logbook(self) -> Logbook:
-        return Logbook(LogStore(self._new_database()))
+        return Logbook(LogStore(self._new_database()), self.new_announcer())
 
     def _new_database(self) -> Database:
         self._databases.append(Database(self._addresses.database_url, prepares=True))

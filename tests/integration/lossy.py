@@ -99,7 +99,7 @@ class Hands:
             store=world.store,
             queues=world.queues,
             announcer=announcer,
-            logbook=Logbook(LogStore(world.store._database)),
+            logbook=Logbook(LogStore(world.store._database), announcer),
             hand=self.hand,
             pause=lambda _: None,
         )
@@ -107,7 +107,7 @@ class Hands:
             attempts=self.attempts,
             queues=world.queues,
             announcer=announcer,
-            logbook=Logbook(LogStore(world.store._database)),
+            logbook=Logbook(LogStore(world.store._database), announcer),
             hand=self.hand,
             show_life=lambda: None,
             say_goodbye=lambda: None,

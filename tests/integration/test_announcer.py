@@ -1,18 +1,16 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 import pytest
 
 from chalicelib.connections import Connections
-from tests.integration.conftest import World
+from tests.integration.conftest import World, told
 
 
-def told(world: World) -> list[UUID]:
-    _, events = world.stream.read("0", timedelta(0))
-    return [event.job_id for event in events]
+def ids_told(world: World) -> list[UUID]:
+    return [event.job_id for event in told(world)]
 
 
 @pytest.mark.parametrize("believed", [True, False])
@@ -23,7 +21,7 @@ def test_a_watcher_hears_of_a_change_whatever_was_believed_before(world: World, 
 
     world.announcer.send(world.announcer.batch(), [job.id])
 
-    assert told(world) == [job.id]
+    assert ids_told(world) == [job.id]
     assert world.announcer.is_watched
 
 
@@ -35,7 +33,7 @@ def test_while_nobody_watches_no_row_is_read_again(world: World, monkeypatch: py
 
     announcer.send(announcer.batch(), [job.id])
 
-    assert told(world) == []
+    assert ids_told(world) == []
 
 
 def test_what_is_told_is_as_new_as_the_row(world: World) -> None:
@@ -45,7 +43,7 @@ def test_what_is_told_is_as_new_as_the_row(world: World) -> None:
 
     world.announcer.send(world.announcer.batch(), [job.id])
 
-    _, events = world.stream.read("0", timedelta(0))
+    events = told(world)
     body = msgspec.json.decode(events[-1].body)
     assert (body["status"], body["version"], body["omitted"]) == ("CANCELLED", 2, ["payload"])
 

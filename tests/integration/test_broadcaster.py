@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import defaultdict
@@ -10,20 +11,28 @@ from typing import Any
 
 import msgspec
 import pytest
+from boto3.session import Session
 
-from chalicelib.broadcaster import SENDERS, Broadcaster
-from chalicelib.connections import Connections
+from chalicelib.broadcaster import LEASE, SENDERS, Broadcaster
+from chalicelib.connections import CHANGES, SHARDS, Connections, registry, shard_of
 from chalicelib.errors import ConnectionGone, GatewayUnavailable
-from chalicelib.events import FRAME_BYTES, Subscription
+from chalicelib.events import FRAME_BYTES, Subscription, position
 from chalicelib.gateway import Gateway
-from tests.integration.conftest import World
+from chalicelib.joblog import LogEntry
+from chalicelib.jobs import Job
+from chalicelib.leadership import Leadership, leader_of
+from chalicelib.redis_link import WATCHED, WHOLE_FROM
+from chalicelib.roster import Roster
+from chalicelib.stream import EVENTS, EventStream
+from tests.integration.conftest import World, told
+from tests.samples import an_attempt
 
 
 class ListeningGateway(Gateway):
     """Stands in for API Gateway, which only AWS has: keeps what was sent, and knows who has left."""
 
     def __init__(self) -> None:
-        super().__init__("", lambda endpoint: None)
+        super().__init__("", Session)
         self.sent: dict[str, list[Any]] = defaultdict(list)
         self.gone: set[str] = set()
         self.slow: dict[str, threading.Event] = {}
@@ -61,9 +70,17 @@ def connections(world: World) -> Connections:
 @pytest.fixture
 def broadcasting(world: World, connections: Connections, gateway: ListeningGateway) -> Callable[[], Any]:
     @contextmanager
-    def running(name: str = "b") -> Iterator[None]:
-        stopped = threading.Event()
-        broadcaster = Broadcaster(name=name, stream=world.stream, connections=connections, gateway=gateway)
+    def running(name: str = "b", *, is_lasting: bool = True) -> Iterator[None]:
+        stopped, client = threading.Event(), world.cache
+        broadcaster = Broadcaster(
+            name=name,
+            stream=EventStream(client),
+            leadership=Leadership(client, SHARDS),
+            connections=Connections(client),
+            gateway=gateway,
+            overview=lambda: b'{"workers":1}',
+            is_lasting=is_lasting,
+        )
         thread = threading.Thread(target=broadcaster.run, args=(stopped,))
         thread.start()
         try:
@@ -256,24 +273,29 @@ def test_an_unreadable_record_silences_nobody(
     world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
 ) -> None:
     connections.add("readable", "api", "stage")
-    world.cache.hset("{ws}:connections", "from the future", b'{"id":"x","subscription":{"after":"1-0"}}')
+    world.cache.hset(registry(shard_of("readable")), "from the future", b'{"id":"x","subscription":{"colour":"red"}}')
 
     with broadcasting():
         world.submit()
         eventually(lambda: gateway.sent["readable"])
 
 
-def test_a_registry_that_was_lost_and_begun_anew_is_read_again(
+def test_a_registry_that_was_lost_and_begun_anew_is_read_again_and_who_is_not_in_it_is_cut(
     world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
 ) -> None:
     connections.add("before", "api", "stage")
     with broadcasting():
         world.submit()
         eventually(lambda: gateway.sent["before"])
-        world.cache.delete("{ws}:connections", "{ws}:generation")
-        connections.add("after", "api", "stage")
+        world.cache.delete(*map(registry, range(SHARDS)), CHANGES, WATCHED, WHOLE_FROM)
+        connections.add(another_in_the_shard_of("before"), "api", "stage")
         world.submit()
-        eventually(lambda: gateway.sent["after"])
+        eventually(lambda: gateway.sent[another_in_the_shard_of("before")])
+        eventually(lambda: gateway.cut_off == ["before"])
+
+
+def another_in_the_shard_of(connection_id: str) -> str:
+    return next(name for name in map(str, itertools.count()) if shard_of(name) == shard_of(connection_id))
 
 
 def test_clients_that_redis_has_forgotten_are_cut_so_that_they_come_back(
@@ -294,7 +316,7 @@ def test_a_client_too_far_behind_is_cut(
     broadcasting: Callable[[], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chalicelib.outbox.MOST_WAITING", 3)
+    monkeypatch.setattr("chalicelib.backlog.MOST_KEPT", 3)
     connections.add("slow", "api", "stage")
     gateway.slow["slow"] = threading.Event()
 
@@ -327,13 +349,282 @@ def test_many_busy_slow_clients_leave_a_thread_for_a_quick_one(
     assert told < 20  # nobody's whole backlog went first
 
 
+def test_a_client_that_takes_batches_and_is_too_far_behind_is_told_to_read(
+    world: World,
+    connections: Connections,
+    gateway: ListeningGateway,
+    broadcasting: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chalicelib.backlog.MOST_KEPT", 3)
+    subscribe(connections, "slow", Subscription(batch=True))
+    gateway.slow["slow"] = threading.Event()
+
+    with broadcasting():
+        world.submit()
+        eventually(lambda: gateway.tries["slow"])
+        for _ in range(6):
+            world.submit()
+        connections.add("quick", "api", "stage")
+        last = world.submit()
+        eventually(lambda: gateway.sent["quick"])  # so all of it was read
+        gateway.slow["slow"].set()
+        eventually(lambda: "Resync" in types(gateway.sent["slow"]))
+        after = world.submit()
+        eventually(lambda: str(after.id) in ids(gateway.sent["slow"]))
+
+    assert gateway.cut_off == []
+    assert str(last.id) not in ids(gateway.sent["slow"])
+
+
+# Coming back
+
+
+def test_who_comes_back_is_told_what_happened_meanwhile(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("another", "api", "stage")
+    before = world.submit()
+    (entry,) = world.stream.read("0", timedelta(0))
+    missed = world.submit()
+
+    with broadcasting():
+        eventually(lambda: len(gateway.sent["another"]) == 2)
+        subscribe(connections, "c", Subscription(batch=True, after=entry.id))
+        eventually(lambda: gateway.sent["c"])
+        news = world.submit()
+        eventually(lambda: len(ids(gateway.sent["c"])) == 2)
+
+    assert ids(gateway.sent["c"]) == [str(missed.id), str(news.id)]
+    assert str(before.id) not in ids(gateway.sent["c"])
+
+
+def test_who_has_been_away_for_too_long_is_told_to_read(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    with broadcasting():
+        subscribe(connections, "c", Subscription(batch=True, after="1-0"))
+        eventually(lambda: gateway.sent["c"])
+        news = world.submit()
+        eventually(lambda: ids(gateway.sent["c"]))
+
+    assert types(gateway.sent["c"]) == ["Resync", "JobStatusUpdates"]
+    assert ids(gateway.sent["c"]) == [str(news.id)]
+
+
+def test_who_comes_back_to_a_stream_that_was_cut_is_told_to_read(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("another", "api", "stage")
+    for _ in range(3):
+        world.submit()
+    first, *_ = world.stream.read("0", timedelta(0))
+    world.cache.xtrim(EVENTS, maxlen=1, approximate=False)
+
+    with broadcasting():
+        subscribe(connections, "c", Subscription(batch=True, after=first.id))
+        eventually(lambda: gateway.sent["c"])
+
+    assert types(gateway.sent["c"]) == ["Resync"]
+
+
+def test_a_client_that_asks_for_something_else_loses_nothing_that_was_on_its_way(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    connections.add("c", "api", "stage")
+    gateway.slow["c"] = threading.Event()
+
+    with broadcasting():
+        jobs = [world.submit()]
+        eventually(lambda: gateway.tries["c"])
+        jobs.append(world.submit())
+        connections.add("another", "api", "stage")
+        jobs.append(world.submit())
+        eventually(lambda: gateway.sent["another"])
+        ask(connections, "c", Subscription(batch=True))
+        jobs.append(world.submit())
+        eventually(lambda: len(gateway.sent["another"]) >= 2)
+        gateway.slow["c"].set()
+        eventually(lambda: set(ids(gateway.sent["c"])) == {str(job.id) for job in jobs})
+
+
+# Statistics and logs
+
+
+def test_who_asked_for_statistics_gets_them_and_nobody_else(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    subscribe(connections, "c", Subscription(batch=True, stats=True))
+    connections.add("other", "api", "stage")
+
+    with broadcasting():
+        eventually(lambda: len(gateway.sent["c"]) >= 2)
+
+    assert {frame["type"] for frame in gateway.sent["c"]} == {"Stats"}
+    assert gateway.sent["c"][0]["data"] == {"workers": 1}
+    assert gateway.sent["other"] == []
+
+
+def log_a_line(world: World, job: Job) -> None:
+    attempt = an_attempt(id=job.id)
+    attempt.note(LogEntry(0.0, "INFO", "mail", "sent"))
+    world.new_logbook().write([attempt])
+
+
+def test_who_watches_a_job_hears_what_it_logs_and_nobody_else(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[[], Any]
+) -> None:
+    job = world.submit()
+    connections.add("other", "api", "stage")
+    subscribe(connections, "c", Subscription(jobs=[], batch=True, logs=[job.id]))
+
+    with broadcasting():
+        log_a_line(world, job)
+        eventually(lambda: gateway.sent["c"])
+
+    line = {
+        "attempt": 1,
+        "line": 1,
+        "at": "1970-01-01T00:00:00.000Z",
+        "level": "INFO",
+        "logger": "mail",
+        "message": "sent",
+    }
+    assert gateway.sent["c"] == [
+        {"type": "JobLogs", "job_id": str(job.id), "after": "1-0", "data": [line], "cursor": "1-1"}
+    ]
+    assert "JobLogs" not in types(gateway.sent["other"])
+
+
+def test_lines_that_nobody_watches_are_not_told(world: World, connections: Connections) -> None:
+    connections.add("c", "api", "stage")
+
+    log_a_line(world, world.submit())
+
+    assert [entry.lines for entry in world.stream.read("0", timedelta(0)) if entry.lines] == []
+
+
+# Several broadcasters
+
+
+def test_lasting_broadcasters_share_the_connections(world: World) -> None:
+    leadership = Leadership(world.cache, SHARDS)
+
+    def lead(name: str) -> set[int]:
+        return leadership.lead(name, LEASE, is_lasting=True)
+
+    assert lead("a") == set(range(SHARDS))
+    assert lead("b") == set()  # all are taken yet
+    left = lead("a")
+    assert len(left) == SHARDS // 2
+    assert lead("b") == set(range(SHARDS)) - left
+    leadership.resign("a", left, "1-0")
+    assert lead("b") == set(range(SHARDS))
+    assert leadership.cursors(sorted(left)) == ["1-0"] * len(left)
+
+
+def test_a_broadcaster_of_a_minute_leads_only_where_no_lasting_one_does(world: World) -> None:
+    leadership = Leadership(world.cache, SHARDS)
+    assert len(leadership.lead("lambda", LEASE, is_lasting=False)) == SHARDS
+    assert leadership.lead("container", LEASE, is_lasting=True) == set()
+
+    assert leadership.lead("lambda", LEASE, is_lasting=False) == set()
+
+    assert len(leadership.lead("container", LEASE, is_lasting=True)) == SHARDS
+
+
+def test_two_broadcasters_serve_everybody_once(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[..., Any]
+) -> None:
+    names = [f"c{n}" for n in range(20)]
+    for name in names:
+        subscribe(connections, name, Subscription(batch=True))
+
+    with broadcasting("first"), broadcasting("second"):
+        eventually(lambda: {world.cache.get(leader_of(shard)) for shard in range(SHARDS)} == {b"first", b"second"})
+        job = world.submit()
+        eventually(lambda: all(gateway.sent[name] for name in names))
+
+    assert {name: ids(gateway.sent[name]) for name in names} == {name: [str(job.id)] for name in names}
+
+
+def test_what_a_killed_broadcaster_had_not_told_is_told_by_the_next(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[..., Any]
+) -> None:
+    subscribe(connections, "c", Subscription(batch=True))
+    told = world.submit()
+    (entry,) = world.stream.read("0", timedelta(0))
+    Leadership(world.cache, SHARDS).save_cursor(range(SHARDS), entry.id)
+    for shard in range(SHARDS):
+        world.cache.set(leader_of(shard), "killed", px=500)
+    missed = world.submit()
+
+    with broadcasting("next"):
+        eventually(lambda: gateway.sent["c"])
+
+    assert ids(gateway.sent["c"]) == [str(missed.id)]
+    assert str(told.id) not in ids(gateway.sent["c"])
+
+
+def test_a_cursor_is_saved_only_as_far_as_everybody_was_told(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[..., Any]
+) -> None:
+    connections.add("quick", "api", "stage")
+    connections.add("stuck", "api", "stage")
+    gateway.slow["stuck"] = threading.Event()
+    leadership = Leadership(world.cache, SHARDS)
+
+    with broadcasting():
+        world.submit()
+        eventually(lambda: gateway.tries["stuck"] and gateway.sent["quick"])
+        (entry,) = world.stream.read("0", timedelta(0))
+        time.sleep(1.5)  # the next turn has come
+        (cursor,) = leadership.cursors([0])
+        assert cursor is None or position(cursor) < position(entry.id)
+        gateway.slow["stuck"].set()
+        eventually(lambda: leadership.cursors([0]) == [entry.id])
+
+
+def test_while_somebody_is_yet_to_be_told_to_read_the_next_one_would_tell_it(
+    world: World, connections: Connections
+) -> None:
+    subscribe(connections, "c", Subscription(batch=True))
+    roster = Roster(connections)
+    roster.begin_at("7-0")
+    roster.serve(range(SHARDS), {})
+    roster.refresh()
+    (outbox,) = roster
+    assert roster.tidy() == "7-0"
+
+    outbox.start_over("7-0")
+
+    assert roster.tidy() == "0-0"
+
+
+def test_events_are_kept_for_a_minute_after_the_last_one_has_left(world: World, connections: Connections) -> None:
+    connections.add("a", "api", "stage")
+    connections.add("b", "api", "stage")
+    connections.remove("a")
+    assert world.cache.pttl(WATCHED) > 7_000_000
+    connections.remove("b")
+
+    world.submit()
+
+    assert len(told(world)) == 1
+    assert 0 < world.cache.pttl(WATCHED) <= 60_000
+    world.cache.delete(WATCHED)
+    whole_from = world.stream.whole_from()
+    connections.add("c", "api", "stage")
+    assert world.stream.whole_from() != whole_from
+
+
 def test_nothing_is_kept_for_watchers_while_there_are_none(world: World, connections: Connections) -> None:
     world.submit()
-    assert world.stream.read("0", timedelta(0)) == ("0", [])
+    assert told(world) == []
 
     connections.add("c", "api", "stage")
     world.submit()
-    assert len(world.stream.read("0", timedelta(0))[1]) == 1
+    assert len(told(world)) == 1
 
 
 def age(world: World, connections: Connections, connection_id: str, seconds: int = 60) -> None:
@@ -341,11 +632,25 @@ def age(world: World, connections: Connections, connection_id: str, seconds: int
     connection = connections.find(connection_id)
     assert connection is not None
     older = msgspec.structs.replace(connection, connected_at=connection.connected_at - seconds)
-    world.cache.hset("{ws}:connections", connection_id, msgspec.json.encode(older))
+    world.cache.hset(registry(shard_of(connection_id)), connection_id, msgspec.json.encode(older))
 
 
 def subscribe(connections: Connections, connection_id: str, subscription: Subscription) -> None:
     connections.add(connection_id, "api", "stage")
+    ask(connections, connection_id, subscription)
+
+
+def ask(connections: Connections, connection_id: str, subscription: Subscription) -> None:
     connection = connections.find(connection_id)
     assert connection is not None
-    connections.subscribe(connection, subscription)
+    assert connections.subscribe(connection, subscription) is not None
+
+
+def types(frames: list[Any]) -> list[str]:
+    return [frame["type"] for frame in frames]
+
+
+def ids(frames: list[Any]) -> list[str]:
+    """Of the jobs that were told, one for each time."""
+    told = [frame["data"] for frame in frames if "JobStatus" in frame["type"]]
+    return [job["id"] for data in told for job in (data if isinstance(data, list) else [data])]

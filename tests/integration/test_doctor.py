@@ -17,15 +17,17 @@ from psycopg.conninfo import make_conninfo
 from uuid_utils.compat import uuid7
 
 from chalicelib import cli, resources
+from chalicelib import connections as registries
 from chalicelib.checks.clocks import Clocks
 from chalicelib.checks.limits import Limits
 from chalicelib.chores import Chores
-from chalicelib.connections import LONGEST_LIFE, Connections
+from chalicelib.connections import LONGEST_LIFE, SHARDS, Connections, shard_of
 from chalicelib.doctor import Doctor
 from chalicelib.findings import Finding, Report, Severity, as_text
 from chalicelib.handlers import registry
 from chalicelib.inspection import RedisInspection, Reminder
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus
+from chalicelib.leadership import Leadership
 from chalicelib.maintenance import Maintenance
 from chalicelib.members import member
 from chalicelib.queues import Queues
@@ -996,7 +998,7 @@ def test_a_connection_that_cannot_be_any_more_is_found_and_forgotten(world: Worl
     old = msgspec.structs.replace(
         connections.all()["old"], connected_at=int(time.time() - LONGEST_LIFE.total_seconds()) - 2
     )
-    world.cache.hset("{ws}:connections", "old", msgspec.json.encode(old))
+    world.cache.hset(registries.registry(shard_of("old")), "old", msgspec.json.encode(old))
 
     report = examine()
 
@@ -1008,12 +1010,16 @@ def test_a_connection_that_cannot_be_any_more_is_found_and_forgotten(world: Worl
 
 
 def test_a_connection_that_cannot_be_read_is_found(world: World, examine: Examine) -> None:
-    world.cache.hset("{ws}:connections", "odd", b"?")
+    world.cache.hset(registries.registry(3), "odd", b"?")
 
     report = examine()
 
     assert wrong(report) == {"connections_unreadable": "warning"}
     assert report.named("connections_unreadable").samples == ["odd"]
+
+
+def lead(world: World) -> None:
+    Leadership(world.cache, SHARDS).lead("late", LEASE, is_lasting=True)
 
 
 def test_events_that_nobody_reads_are_found(world: World, examine: Examine) -> None:
@@ -1022,15 +1028,15 @@ def test_events_that_nobody_reads_are_found(world: World, examine: Examine) -> N
     world.submit()
 
     assert wrong(examine()) == {"event_reader": "error"}
-    assert wrong(examine(pause=lambda _: world.stream.lead("late", LEASE))) == {}
+    assert wrong(examine(pause=lambda _: lead(world))) == {}
 
 
 def test_events_that_were_read_or_that_nobody_waits_for_are_no_finding(world: World, examine: Examine) -> None:
     connections = Connections(world.cache)
     connections.add("watcher", "api", "stage")
     world.submit()
-    cursor, _ = world.stream.read("0", timedelta(0))
-    world.stream.resign("b", cursor)
+    (entry,) = world.stream.read("0", timedelta(0))
+    Leadership(world.cache, SHARDS).save_cursor(range(SHARDS), entry.id)
     assert wrong(examine()) == {}
 
     world.submit()

@@ -156,7 +156,7 @@ def test_lines_that_cannot_be_written_cost_no_outcome(
     for message in ("attempt 1 begins", "something else"):
         attempt.note(LogEntry(0.0, "INFO", "a", message))
     attempt.outcome = Completed(b"1")
-    settler = world.settler(Hand(1), logbook=Logbook(Failing(database, times, error)))
+    settler = world.settler(Hand(1), logbook=Logbook(Failing(database, times, error), world.announcer))
 
     settler.put(attempt)
     settler.finish()

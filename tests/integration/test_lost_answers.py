@@ -15,7 +15,7 @@ from chalicelib.errors import StoreUnavailable
 from chalicelib.hand import Hand
 from chalicelib.jobs import AttemptError, ClaimedJob, Completed, Job, JobStatus, Outcome, Retry, Settlement
 from chalicelib.store.attempts import AttemptStore
-from tests.integration.conftest import FOREVER, World
+from tests.integration.conftest import FOREVER, World, told
 
 T = TypeVar("T")
 
@@ -84,6 +84,6 @@ def test_an_outcome_whose_commit_was_not_heard_of_is_told_all_the_same(
     row = world.store.get(submitted.id)
     assert row.version == 3
     assert row.status is (JobStatus.COMPLETED if status == "COMPLETED" else JobStatus.QUEUED)
-    _, events = world.stream.read("0", timedelta(0))
+    events = told(world)
     assert [msgspec.json.decode(event.body)["status"] for event in events][-1] == status
     assert world.cache.zcard("{q:default}:leased") == 0

@@ -24,7 +24,7 @@ from chalicelib.store.unique import UniqueStore
 from chalicelib.submissions import Submission
 from chalicelib.uniqueness import OnConflict, Term, Unique, Uniqueness
 from tests.integration.calls import Api, problem
-from tests.integration.conftest import World, a_job, put_in_status
+from tests.integration.conftest import World, a_job, put_in_status, told
 from tests.integration.test_submits import count
 
 ALL = {"key": "k", "on_conflict": "replace"}
@@ -178,9 +178,8 @@ def test_watchers_hear_of_a_change(api: Api, world: World) -> None:
     submit(api, {"key": "k"}, payload=3, delay_seconds=60)
     submit(api, ALL, payload=2, delay_seconds=60)
 
-    _, events = world.stream.read("0", timedelta(0))
-    told = [msgspec.json.decode(event.body) for event in events]
-    assert [(each["version"], each["payload"]) for each in told] == [(1, 1), (2, 2)]
+    heard = [msgspec.json.decode(event.body) for event in told(world)]
+    assert [(each["version"], each["payload"]) for each in heard] == [(1, 1), (2, 2)]
 
 
 @pytest.mark.parametrize("how", ["replace_payload", "replace_run_at", "replace"])

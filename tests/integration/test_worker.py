@@ -22,7 +22,7 @@ from chalicelib.members import member
 from chalicelib.redis_link import EPOCH
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.worker import Budget, Worker
-from tests.integration.conftest import FOREVER, World
+from tests.integration.conftest import FOREVER, World, told
 
 GRACE = timedelta(seconds=10)
 
@@ -173,7 +173,7 @@ def test_a_poison_job_is_failed_and_watchers_hear_of_it(
     assert world.run_due() == 0
 
     assert world.store.get(submitted.id).status is JobStatus.FAILED
-    _, events = world.stream.read("0", timedelta(0))
+    events = told(world)
     assert [msgspec.json.decode(event.body)["status"] for event in events][-1] == "FAILED"
     assert world.cache.zcard("{q:default}:leased") == 0
 

@@ -1,0 +1,96 @@
+"""Redis: which broadcaster serves which shard of the connections, and how far each shard was told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+import redis
+
+from chalicelib.redis_link import reaching_redis, text
+
+
+class Leadership:
+    """Leases, one a shard. shards: how many there are."""
+
+    def __init__(self, client: redis.Redis, shards: int) -> None:
+        self._redis = client
+        self._shards = shards
+
+    def lead(self, name: str, lease: timedelta, *, is_lasting: bool) -> set[int]:
+        """Keep the shards that are ours, up to a fair share, and take free ones. Returns those that are ours from now on.
+
+        is_lasting: those that come for a minute serve only while no lasting one is there: shards should not go to and fro.
+        """
+        keys = LASTING, *map(leader_of, range(self._shards))
+        arguments = name, int(lease.total_seconds() * 1000), int(is_lasting)
+        with reaching_redis():
+            ours: Any = self._redis.eval(_LEAD, len(keys), *keys, *arguments)
+        return {int(place) - 2 for place in ours}
+
+    def cursors(self, shards: Sequence[int]) -> list[str | None]:
+        """How far each was told, the last time that somebody said so."""
+        if not shards:
+            return []
+        with reaching_redis():
+            found: Any = self._redis.hmget(CURSORS, [str(shard) for shard in shards])
+        return [None if cursor is None else text(cursor) for cursor in found]
+
+    def save_cursor(self, shards: Collection[int], cursor: str) -> None:
+        if shards:
+            with reaching_redis():
+                self._redis.hset(CURSORS, mapping=dict.fromkeys(map(str, shards), cursor))
+
+    def resign(self, name: str, shards: Collection[int], cursor: str) -> None:
+        """Hand over cleanly: whoever comes next starts at the cursor."""
+        self.save_cursor(shards, cursor)
+        keys = LASTING, *map(leader_of, sorted(shards))
+        with reaching_redis():
+            self._redis.eval(_RESIGN, len(keys), *keys, name)
+
+
+def leader_of(shard: int) -> str:
+    """The key of a lease: STRING  who leads"""
+    return f"{{ws}}:leader:{shard}"
+
+
+CURSORS = "{ws}:cursors"  # HASH  shard -> position in the event stream
+LASTING = "{ws}:broadcasters"  # ZSET  who leads for longer -> until when that is sure, ms since the epoch
+
+# KEYS     who leads for longer, a lease for each shard
+# ARGV     name, lease in ms, whether it leads for longer
+# returns  which of the keys are ours
+_LEAD = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if ARGV[3] == '1' then redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
+local lasting = redis.call('ZCARD', KEYS[1])
+local share = math.ceil((#KEYS - 1) / math.max(lasting, 1))
+if ARGV[3] == '0' and lasting > 0 then share = 0 end
+local ours = {}
+for pass = 1, 2 do
+  for place = 2, #KEYS do
+    local leader = redis.call('GET', KEYS[place])
+    if leader == (pass == 1 and ARGV[1]) then
+      if #ours < share then
+        redis.call('SET', KEYS[place], ARGV[1], 'PX', ARGV[2])
+        ours[#ours + 1] = place
+      elseif pass == 1 then
+        redis.call('DEL', KEYS[place])
+      end
+    end
+  end
+end
+return ours
+"""
+
+# KEYS     who leads for longer, leases
+# ARGV[1]  name
+_RESIGN = """
+redis.call('ZREM', KEYS[1], ARGV[1])
+for place = 2, #KEYS do
+  if redis.call('GET', KEYS[place]) == ARGV[1] then redis.call('DEL', KEYS[place]) end
+end
+"""
