@@ -33,13 +33,13 @@ from chalicelib.errors import (
 )
 from chalicelib.events import PONG, Ping, Subscription, subscribed
 from chalicelib.forms import (
+    AuditQuery,
     Batch,
     JobHeaders,
     JobQuery,
     KeyForm,
     ListQuery,
     LogsQuery,
-    PageQuery,
     StatsQuery,
     SubmitHeaders,
 )
@@ -281,8 +281,13 @@ def list_workers(call: Call) -> Reply[list[reports.WorkerView]]:
 
 @routes.add("GET /stats", VIEWER)
 def show_stats(call: Call, query: StatsQuery) -> Reply[reports.StatsView]:
-    """Count jobs by status, and show how the last minutes went, up to seven days."""
-    stats = resources.statistics().stats(query.minutes, query.queue or None, query.job_type or None)
+    """Count jobs by status, and show how the last minutes went, up to seven days.
+
+    With ``step_minutes`` several are told together: seven days by the hour are 169 at most. The first bucket is the one in which
+    the time asked for begins, whole as far as it is kept. Percentiles are those of all attempts in a bucket.
+    """
+    chosen = query.queue or None, query.job_type or None
+    stats = resources.statistics().stats(query.minutes, query.step_minutes, *chosen)
     return Reply(reports.stats_view(stats))
 
 
@@ -437,10 +442,14 @@ def change_retention(call: Call, body: RetentionChange) -> Reply[Retention]:
 
 
 @routes.add("GET /audit", ADMIN)
-def list_audit(call: Call, query: PageQuery) -> Reply[list[answers.AuditView]]:
-    """List the calls that changed something, newest first."""
-    entries = resources.audit().page(query.cursor or None, query.limit)
-    return pages.id_page("/audit", query, [answers.audit_view(entry) for entry in entries], query.limit)
+def list_audit(call: Call, query: AuditQuery) -> Reply[list[answers.AuditView]]:
+    """List the calls that changed something, newest first.
+
+    A page may be short, even empty: only where no ``Link`` header with ``rel="next"`` comes, the list has ended.
+    """
+    page = resources.audit().page(query.chosen())
+    shown = [answers.audit_view(entry) for entry in page.entries]
+    return pages.page_of("/audit", query, shown, page.stopped_at, lambda view: view.id)
 
 
 @app.on_ws_connect()

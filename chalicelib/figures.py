@@ -13,7 +13,7 @@ UNFINISHED = ("BLOCKED", "SCHEDULED", "QUEUED", "RETRYING", "RUNNING")  # as cli
 
 
 class MinuteStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts that ended in one minute. None: there are none."""
+    """Attempts that ended in the minutes from ``minute`` to the next bucket. None: there are none."""
 
     minute: datetime
     completed: int
@@ -70,10 +70,11 @@ class QueueStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """All jobs by status, and what ended lately. at: when it was counted."""
+    """All jobs by status, and what ended lately. at: when it was counted; step_minutes: of each bucket of the series."""
 
     at: datetime
     counts: dict[str, int]
+    step_minutes: int
     series: list[MinuteStats]
 
 

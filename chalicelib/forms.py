@@ -16,7 +16,8 @@ from chalicelib.callers import Role
 from chalicelib.decoding import T, canonical, converted
 from chalicelib.errors import InvalidInput
 from chalicelib.jobs import JobStatus, Label
-from chalicelib.patterns import LOG_CURSOR, PRINTABLE, VISIBLE_ASCII, some_of
+from chalicelib.patterns import ID_PREFIX, LOG_CURSOR, NAME, PRINTABLE, VISIBLE_ASCII, some_of
+from chalicelib.store.audit import AuditFilter
 from chalicelib.store.jobs import Once
 from chalicelib.store.lists import JobFilter, Part
 from chalicelib.store.partitions import first_id_at
@@ -28,6 +29,7 @@ MOST_WHOLE = 50  # jobs of a page with whole payloads or results: 25 MB at most
 LONGEST_WAIT = 20  # seconds: API Gateway gives up after 29
 
 Moment = Annotated[datetime, Meta(tz=True)]
+IdPrefix = Annotated[str, Meta(pattern=ID_PREFIX)]
 PageSize = Annotated[int, Meta(ge=1, le=1_000, description="At most so many.")]
 Wait = Annotated[float, Meta(ge=0, le=LONGEST_WAIT, description="Seconds to wait for news.")]
 
@@ -54,6 +56,9 @@ class Filter(Form, frozen=True):
     job_type: Annotated[Name, Meta(description="Of this type.")] | UnsetType = UNSET
     tag: Annotated[Tag, Meta(description="With this tag.")] | UnsetType = UNSET
     concurrency_key: Annotated[ConcurrencyKey, Meta(description="Of this key.")] | UnsetType = UNSET
+    id: (
+        Annotated[IdPrefix, Meta(description="Whose ids begin with these digits, with or without dashes.")] | UnsetType
+    ) = UNSET
     created_after: Annotated[Moment, Meta(description="Since then, inclusive.")] | UnsetType = UNSET
     created_before: Annotated[Moment, Meta(description="Before that, exclusive.")] | UnsetType = UNSET
     cursor: Annotated[
@@ -61,14 +66,15 @@ class Filter(Form, frozen=True):
     ] = UNSET
 
     def chosen(self, limit: int = 100) -> JobFilter:
+        first, beyond = _span(self.id or None)
         return JobFilter(
             **_LABELS[self.status] if self.status else {},
             queue=self.queue or None,
             job_type=self.job_type or None,
             tag=self.tag or None,
             concurrency_key=self.concurrency_key or None,
-            before=_earlier(self.cursor or None, _first_id(self.created_before or None)),
-            after=_first_id(self.created_after or None),
+            before=_earliest(self.cursor or None, _first_id(self.created_before or None), beyond),
+            after=_latest(_first_id(self.created_after or None), first),
             limit=limit,
         )
 
@@ -130,16 +136,45 @@ class LogsQuery(Form, frozen=True):
 class StatsQuery(Form, frozen=True):
     """The last minutes, of all jobs or some."""
 
-    minutes: Annotated[int, Meta(ge=1, le=7 * 24 * 60)] = 60
-    queue: Name | UnsetType = UNSET
-    job_type: Name | UnsetType = UNSET
+    minutes: Annotated[int, Meta(ge=1, le=7 * 24 * 60, description="How far back the series goes.")] = 60
+    step_minutes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=24 * 60,
+            description="Minutes that are told together. Buckets begin at the multiples of it in UTC: 1440 is a day.",
+        ),
+    ] = 1
+    queue: Annotated[Name, Meta(description="The series of this queue.")] | UnsetType = UNSET
+    job_type: Annotated[Name, Meta(description="The series of this type.")] | UnsetType = UNSET
 
 
-class PageQuery(Form, frozen=True):
-    """A list without filters."""
+class AuditQuery(Form, frozen=True):
+    """Calls that changed something. Conditions join."""
 
-    cursor: UUID | UnsetType = UNSET
+    action: (
+        Annotated[str, Meta(max_length=100, pattern=NAME, description="Of this kind, as entries name it: revoke_key.")]
+        | UnsetType
+    ) = UNSET
+    actor: (
+        Annotated[
+            str, Meta(min_length=1, max_length=100, pattern=PRINTABLE, description="By this key: its id or its name.")
+        ]
+        | UnsetType
+    ) = UNSET
+    since: Annotated[Moment, Meta(description="Since then, inclusive.")] | UnsetType = UNSET
+    until: Annotated[Moment, Meta(description="Before that, exclusive.")] | UnsetType = UNSET
+    cursor: Annotated[UUID, Meta(description="Where the page before ended.")] | UnsetType = UNSET
     limit: PageSize = 100
+
+    def chosen(self) -> AuditFilter:
+        return AuditFilter(
+            action=self.action or None,
+            actor=self.actor or None,
+            before=_earliest(self.cursor or None, _first_id(self.until or None)),
+            after=_first_id(self.since or None),
+            limit=self.limit,
+        )
 
 
 class JobHeaders(Form, frozen=True, rename={"if_none_match": "If-None-Match"}):
@@ -214,7 +249,8 @@ def query_of(params: Mapping[str, list[str]], shape: type[T]) -> T:
     return converted({name: values[0] for name, values in params.items()}, shape)
 
 
-MOMENTS = {"created_after", "created_before"}
+MOMENTS = {"created_after", "created_before", "since", "until"}
+_ID_DIGITS = 32
 _DATE = re.compile(r"\d{4}-")  # a number alone would be taken for seconds since 1970
 
 
@@ -228,5 +264,19 @@ def _first_id(moment: datetime | None) -> UUID | None:
     return None if moment is None else first_id_at(moment)
 
 
-def _earlier(*ids: UUID | None) -> UUID | None:
+def _span(prefix: str | None) -> tuple[UUID | None, UUID | None]:
+    """The first of the ids that begin so, and the first one after them; None: there is no end."""
+    if prefix is None:
+        return None, None
+    digits = prefix.replace("-", "")
+    first = int(digits.ljust(_ID_DIGITS, "0"), 16)
+    beyond = first + 16 ** (_ID_DIGITS - len(digits))
+    return UUID(int=first), None if beyond == 16**_ID_DIGITS else UUID(int=beyond)
+
+
+def _earliest(*ids: UUID | None) -> UUID | None:
     return min((each for each in ids if each is not None), default=None)
+
+
+def _latest(*ids: UUID | None) -> UUID | None:
+    return max((each for each in ids if each is not None), default=None)

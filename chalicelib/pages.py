@@ -6,7 +6,7 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,9 @@ from chalicelib.store.lists import Page
 from chalicelib.store.logs import LogStore
 from chalicelib.views import inline, part, whole
 from chalicelib.wire import BASE, Reply, etag_of
+
+V = TypeVar("V")
+Cursor = UUID | int | str
 
 PAGE_BYTES = (
     2_500_000  # a Lambda may answer with 6 MB, where quotes and backslashes count twice; a larger page ends early
@@ -39,19 +42,21 @@ def fitting(sizes: Iterable[int]) -> int:
     return max(1, sum(1 for size in accumulate(sizes) if size <= PAGE_BYTES))
 
 
-def id_page(path: str, query: msgspec.Struct, views: Sequence[Any], limit: int) -> Reply[Any]:
-    """views: at most ``limit``, newest first, each with its id."""
+def page_of(
+    path: str, query: msgspec.Struct, views: Sequence[V], following: Cursor | None, cursor_at: Callable[[V], Cursor]
+) -> Reply[Any]:
+    """following: the cursor of the next page, if there is one. cursor_at: the one after a view, where no more fit into this."""
     shown = [msgspec.json.encode(view) for view in views]
     count = fitting(map(len, shown))
-    is_last = len(shown) < limit and count >= len(shown)
-    return Reply(_array(shown[:count]), headers=link(path, query, None if is_last else views[count - 1].id))
+    cursor = following if count >= len(shown) else cursor_at(views[count - 1])
+    return Reply(_array(shown[:count]), headers=link(path, query, cursor))
 
 
 def _array(encoded: Sequence[bytes]) -> Any:
     return msgspec.Raw(b"[" + b",".join(encoded) + b"]")
 
 
-def link(path: str, query: msgspec.Struct, cursor: UUID | int | None) -> dict[str, str]:
+def link(path: str, query: msgspec.Struct, cursor: Cursor | None) -> dict[str, str]:
     """The same query from the cursor on; nothing when there is none."""
     if cursor is None:
         return {}

@@ -11,6 +11,7 @@ WITHOUT_NUL = r"^[^\x00]*\Z"
 VISIBLE_ASCII = r"^[\x21-\x7e]*\Z"
 LOG_CURSOR = r"^[0-9]{1,9}-[0-9]{1,9}\Z"
 EVENT_ID = r"^[0-9]{1,15}-[0-9]{1,19}\Z"
+ID_PREFIX = r"^[0-9A-Fa-f](-?[0-9A-Fa-f]){0,31}-?\Z"
 
 _WORDS: Mapping[str, str] = {
     NAME: "expected letters, digits and _ . : - , beginning with a letter or digit",
@@ -19,6 +20,7 @@ _WORDS: Mapping[str, str] = {
     VISIBLE_ASCII: "expected visible ASCII characters, and no spaces",
     LOG_CURSOR: "expected a cursor as the answer before gave it",
     EVENT_ID: "expected the event_id of a frame",
+    ID_PREFIX: "expected the first digits of an id: 1 to 32 hexadecimal ones, with or without dashes",
 }
 
 

@@ -24,7 +24,7 @@ TURN = timedelta(seconds=1)  # of every five (``maintenance.EVERY``): job prunin
 
 
 class Pruning:
-    """Of everything but jobs."""
+    """Of everything but jobs. Statistics are added up on the way."""
 
     def __init__(
         self, *, store: JobStore, unique: UniqueStore, stats: StatsStore, audit: AuditStore, runs: RunStore
@@ -45,6 +45,7 @@ class Pruning:
             "schedule_runs": self._runs.prune(),
         }
         logger.info("pruned", extra=gone)
+        logger.info("added up", extra={"hours": self._stats.add_up()})
 
 
 class JobPruning:

@@ -61,7 +61,8 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MinuteView(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts that ended in one minute, and percentiles of how long they waited and ran, in seconds."""
+    """Attempts that ended in the ``step_minutes`` from ``minute`` on, and percentiles of how long they waited and ran, in
+    seconds."""
 
     minute: Time
     completed: int
@@ -78,10 +79,12 @@ class MinuteView(msgspec.Struct, frozen=True, kw_only=True):
 
 class StatsView(msgspec.Struct, frozen=True, kw_only=True):
     """counts: jobs by status at ``at``; COMPLETED: ever, also those that retention has let go; FAILED and CANCELLED: those that
-    are kept. series: without the minutes in which nothing ended."""
+    are kept. series: oldest first, in buckets of ``step_minutes``, without those in which nothing ended; the last one may not be
+    over."""
 
     at: Time
     counts: dict[str, int]
+    step_minutes: int
     series: list[MinuteView]
 
 
@@ -157,7 +160,12 @@ def worker_view(report: WorkerReport) -> WorkerView:
 
 
 def stats_view(stats: Stats) -> StatsView:
-    return StatsView(at=rfc3339(stats.at), counts=stats.counts, series=[_minute_view(each) for each in stats.series])
+    return StatsView(
+        at=rfc3339(stats.at),
+        counts=stats.counts,
+        step_minutes=stats.step_minutes,
+        series=[_minute_view(each) for each in stats.series],
+    )
 
 
 def _minute_view(minute: MinuteStats) -> MinuteView:

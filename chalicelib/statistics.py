@@ -10,7 +10,6 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
 
 from chalicelib import metrics
 from chalicelib.connections import Connections
@@ -38,7 +37,7 @@ from chalicelib.store.partitions import PartitionStore
 from chalicelib.store.queues import QueueStore
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedules import ScheduleStore
-from chalicelib.store.stats import StatsStore
+from chalicelib.store.stats import MINUTE, StatsStore
 from chalicelib.store.walks import WalkStore
 from chalicelib.workers import FORMS, SIGN_OF_LIFE, WorkerReport, Workers
 
@@ -78,11 +77,12 @@ class Statistics:
         self._connections = connections
         self._settings = settings
 
-    def stats(self, minutes: int = 60, queue: str | None = None, job_type: str | None = None) -> Stats:
+    def stats(self, minutes: int = 60, step: int = 1, queue: str | None = None, job_type: str | None = None) -> Stats:
         """Counts are of all jobs, whatever the series is asked for. COMPLETED: ever; FAILED and CANCELLED: those
-        that are kept; the others: now."""
+        that are kept; the others: now. step: minutes of each bucket of the series."""
         depths = self._depths()
-        return Stats(at=depths.at, counts=self._all_counts(depths.value), series=self._series(minutes, queue, job_type))
+        series = self._series(minutes, step, queue, job_type)
+        return Stats(at=depths.at, counts=self._all_counts(depths.value), step_minutes=step, series=series)
 
     def overview(self) -> Overview:
         """How it goes now. Raises QueueUnavailable too."""
@@ -179,10 +179,10 @@ class Statistics:
     def _out_per_minute(self) -> Rates:
         return self._snapshots.cached("out_per_minute", self._stats.out_per_minute, as_type=Rates).value
 
-    def _series(self, minutes: int, queue: str | None, job_type: str | None) -> list[MinuteStats]:
+    def _series(self, minutes: int, step: int, queue: str | None, job_type: str | None) -> list[MinuteStats]:
         return self._snapshots.cached(
-            "series:" + json.dumps([minutes, queue, job_type]),
-            lambda: self._stats.series(timedelta(minutes=minutes), queue, job_type),
+            "series:" + json.dumps([minutes, step, queue, job_type]),
+            lambda: self._stats.series(minutes * MINUTE, step * MINUTE, queue, job_type),
             as_type=list[MinuteStats],
         ).value
 

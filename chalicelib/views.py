@@ -31,14 +31,17 @@ Progress = Annotated[
 Errors = Annotated[
     msgspec.Raw,
     Meta(
-        description="Of each failed attempt, the last 25. Viewers get no tracebacks.",
+        description="Of each failed attempt, the last 25; one whose worker vanished has the type WorkerCrashed. Those of long ago"
+        " do not tell when they started and on which worker. Viewers get no tracebacks.",
         extra_json_schema={
             "type": "array",
             "items": {
                 "type": "object",
                 "properties": {
                     "attempt": {"type": "integer"},
-                    "at": {"type": "string", "format": "date-time"},
+                    "at": {"type": "string", "format": "date-time", "description": "When it had failed."},
+                    "started_at": {"type": "string", "format": "date-time"},
+                    "worker_id": {"type": "string"},
                     "type": {"type": "string"},
                     "message": {"type": "string"},
                     "traceback": {"type": "string"},

@@ -19,6 +19,8 @@ class Progress(msgspec.Struct, frozen=True):
 class Failure(msgspec.Struct, frozen=True):
     attempt: int
     at: datetime | None = None
+    started_at: datetime | None = None
+    worker_id: str | None = None
     type: str = ""
     message: str = ""
     traceback: str | None = None
@@ -121,7 +123,7 @@ class Worker(msgspec.Struct, frozen=True):
     running_count: int = 0
 
 
-class Minute(msgspec.Struct, frozen=True):
+class Bucket(msgspec.Struct, frozen=True):
     minute: datetime
     completed: int = 0
     failed: int = 0
@@ -135,7 +137,7 @@ class Minute(msgspec.Struct, frozen=True):
 
 class Stats(msgspec.Struct, frozen=True):
     counts: dict[str, int]
-    series: list[Minute] = []
+    series: list[Bucket] = []
 
 
 class Retention(msgspec.Struct, frozen=True, rename="upper"):

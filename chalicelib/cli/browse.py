@@ -38,12 +38,13 @@ def list_jobs(
     queue: options.ByQueue = None,
     job_type: options.ByType = None,
     tag: options.ByTag = None,
+    begins: options.ById = None,
     after: options.After = None,
     before: options.Before = None,
     limit: Limit = 25,
 ) -> None:
     """List jobs, newest first."""
-    wanted = options.filters(status, queue, job_type, tag, after, before)
+    wanted = options.filters(status, queue, job_type, tag, after, before, begins)
     raws, has_more = first(pages(session.api, "/jobs", {**wanted, "limit": min(limit, LARGEST_PAGE)}), limit)
     if session.as_json:
         session.output.document(raws)

@@ -60,6 +60,10 @@ ByStatus = Annotated[
 ByQueue = Annotated[str | None, typer.Option("--queue", metavar="NAME", help="In this queue.", rich_help_panel=WHICH)]
 ByType = Annotated[str | None, typer.Option("--type", metavar="NAME", help="Of this job type.", rich_help_panel=WHICH)]
 ByTag = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="With this tag.", rich_help_panel=WHICH)]
+ById = Annotated[
+    str | None,
+    typer.Option("--id", metavar="DIGITS", help="Whose ids begin with these digits.", rich_help_panel=WHICH),
+]
 After = Annotated[
     Any,  # typer knows no datetime with a zone
     typer.Option(
@@ -177,6 +181,7 @@ def filters(
     tag: str | None,
     after: datetime | None,
     before: datetime | None,
+    begins: str | None = None,
 ) -> dict[str, str]:
     """As the API calls them."""
     named = {
@@ -184,6 +189,7 @@ def filters(
         "queue": queue,
         "job_type": job_type,
         "tag": tag,
+        "id": begins,
         "created_after": on_wire(after),
         "created_before": on_wire(before),
     }

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.text import Text
 
-from chalicelib.cli.answers import AuditEntry, JobType, Minute, Stats, Worker
+from chalicelib.cli.answers import AuditEntry, Bucket, JobType, Stats, Worker
 from chalicelib.cli.browse import LARGEST_PAGE, Limit, first, pages
-from chalicelib.cli.moments import ago, length
+from chalicelib.cli.moments import ago, length, on_wire, parse_past
 from chalicelib.cli.output import Output, plain, pretty, status_text
 from chalicelib.cli.session import Session, command
 from chalicelib.cli.table import Cell, Column, table
 
-LAST_MINUTES = 15  # rows of stats; --json has all
+A_DAY = 24 * 60  # minutes
+SINCE = "2026-01-31T14:00Z, or 2h ago: 2h."
+MOST_ROWS = 24  # of stats, the latest; --json has all
 
 TYPES = [
     Column("TYPE"),
@@ -35,7 +37,7 @@ WORKERS = [
     Column("PID", rank=5, right=True),
 ]
 STATS = [
-    Column("MINUTE"),
+    Column("SINCE"),
     Column("COMPLETED", right=True),
     Column("FAILED", right=True),
     Column("RETRIED", rank=3, right=True),
@@ -55,6 +57,13 @@ AUDIT = [
 
 TypeName = Annotated[str | None, typer.Argument(metavar="NAME", help="Show this one's payload as JSON Schema.")]
 Minutes = Annotated[int, typer.Option("--minutes", min=1, max=10_080, metavar="N", help="How far back.")]
+Step = Annotated[
+    int | None, typer.Option("--step", min=1, max=1_440, metavar="N", help="Minutes that a row tells of: 60 for hours.")
+]
+Action = Annotated[str | None, typer.Option("--action", metavar="NAME", help="Of this kind: revoke_key.")]
+By = Annotated[str | None, typer.Option("--by", metavar="KEY", help="By this key: its id or its name.")]
+Since = Annotated[Any, typer.Option("--since", parser=parse_past, metavar="TIME", help=SINCE)]
+Until = Annotated[Any, typer.Option("--until", parser=parse_past, metavar="TIME", help="Before that.")]
 OfQueue = Annotated[str | None, typer.Option("--queue", metavar="NAME")]
 OfType = Annotated[str | None, typer.Option("--type", metavar="NAME")]
 
@@ -87,23 +96,40 @@ def workers(session: Session) -> None:
 
 
 @command
-def stats(session: Session, minutes: Minutes = 60, queue: OfQueue = None, job_type: OfType = None) -> None:
-    """Show how many jobs stand where, and what was done lately."""
-    answer = session.api.get("/stats", {"minutes": minutes, "queue": queue, "job_type": job_type})
+def stats(
+    session: Session, minutes: Minutes = 60, step: Step = None, queue: OfQueue = None, job_type: OfType = None
+) -> None:
+    """Show how many jobs stand where, and what was done lately.
+
+    jobs stats --minutes 10080 --step 1440
+    """
+    asked = {"minutes": minutes, "step_minutes": step, "queue": queue, "job_type": job_type}
+    answer = session.api.get("/stats", asked)
     if session.as_json:
         session.output.document(answer.raw)
         return
     found = answer.read(Stats)
     _show_counts(session.output, found, minutes)
     if found.series:
-        rows = [_minute_row(minute) for minute in found.series[-LAST_MINUTES:]]
+        rows = [_bucket_row(bucket, minutes) for bucket in found.series[-MOST_ROWS:]]
         session.output.line(table(session.output.out, STATS, rows))
 
 
 @command
-def audit(session: Session, limit: Limit = 50) -> None:
-    """Show who changed what, newest first."""
-    raws, _ = first(pages(session.api, "/audit", {"limit": min(limit, LARGEST_PAGE)}), limit)
+def audit(
+    session: Session,
+    action: Action = None,
+    by: By = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+) -> None:
+    """Show who changed what, newest first.
+
+    jobs audit --action purge_queue --since 7d
+    """
+    asked = {"action": action, "actor": by, "since": on_wire(since), "until": on_wire(until)}
+    raws, _ = first(pages(session.api, "/audit", {**asked, "limit": min(limit, LARGEST_PAGE)}), limit)
     if session.as_json:
         session.output.document(raws)
         return
@@ -126,15 +152,18 @@ def _worker_row(worker: Worker) -> list[Cell]:
 def _show_counts(output: Output, found: Stats, minutes: int) -> None:
     for status, count in found.counts.items():
         output.line(status_text(f"{status:<10}").append(f"{count:>12,}"))
-    done = {name: sum(getattr(minute, name) for minute in found.series) for name in ("completed", "failed", "retried")}
+    done = {name: sum(getattr(bucket, name) for bucket in found.series) for name in ("completed", "failed", "retried")}
     told = ", ".join(f"{count:,} {name}" for name, count in done.items())
     output.line(f"\nin {length(minutes * 60)}: {told}")
 
 
-def _minute_row(minute: Minute) -> list[Cell]:
-    counts: Sequence[Cell] = [minute.completed, minute.failed, minute.retried, minute.cancelled]
-    spans = (minute.wait_p50, minute.wait_p95, minute.run_p50, minute.run_p95)
-    return [f"{minute.minute.astimezone():%H:%M}", *counts, *("" if span is None else length(span) for span in spans)]
+def _bucket_row(bucket: Bucket, minutes: int) -> list[Cell]:
+    """minutes: how far back the rows go. Where that is more than a day, they need their dates."""
+    counts: Sequence[Cell] = [bucket.completed, bucket.failed, bucket.retried, bucket.cancelled]
+    spans = (bucket.wait_p50, bucket.wait_p95, bucket.run_p50, bucket.run_p95)
+    since = bucket.minute.astimezone()
+    shown = f"{since:%H:%M}" if minutes <= A_DAY else f"{since:%Y-%m-%d %H:%M}"
+    return [shown, *counts, *("" if span is None else length(span) for span in spans)]
 
 
 def _audit_row(entry: AuditEntry) -> list[Cell]:

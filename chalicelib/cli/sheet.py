@@ -21,7 +21,7 @@ def show_sheet(output: Output, job: Job) -> None:
     if job.status == "COMPLETED":
         _section(output, "Result", pretty(job.result, most_lines=MOST_LINES))
     for failure in job.errors or []:
-        _section(output, f"Attempt {failure.attempt} failed {ago(failure.at)}".rstrip(), _failure(failure))
+        _section(output, _title(failure), _failure(failure))
     if job.error and not job.errors:
         _section(output, "Error", Text(plain(job.error), "red"))
 
@@ -79,6 +79,14 @@ def _section(output: Output, title: str, content: Text) -> None:
     output.line("")
     output.line(Text(title, "bold"))
     output.line(content)
+
+
+def _title(failure: Failure) -> str:
+    when = f"Attempt {failure.attempt} failed {ago(failure.at)}".rstrip()
+    ran = length((failure.at - failure.started_at).total_seconds()) if failure.at and failure.started_at else ""
+    return (
+        when + (f", after {ran}" if ran else "") + (f", on {one_line(failure.worker_id)}" if failure.worker_id else "")
+    )
 
 
 def _failure(failure: Failure) -> Text:

@@ -26,7 +26,12 @@ from chalicelib.tallies import Tally, of_completed, of_settled
 MAX_CRASHES = 3  # a job whose worker died this often is taken to be what kills them
 KEPT_ERRORS = 25
 
-_STAMP: LiteralString = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+_WIRE: LiteralString = """ AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+_STAMP: LiteralString = "to_char(now()" + _WIRE
+
+# When the attempt that ends started, and where: as its row still says.
+_RAN: LiteralString = "'started_at', to_char(started_at" + _WIRE + ", 'worker_id', worker_id"
+
 _KEPT: LiteralString = "CASE WHEN jsonb_array_length(errors) < %(kept)s THEN errors ELSE errors - 0 END"
 
 
@@ -38,6 +43,8 @@ _CRASHES: LiteralString = (
     + """ || jsonb_build_object('attempt', attempt, 'type', 'WorkerCrashed', 'traceback', '',
                          'message', 'its worker ' || worker_id || ' vanished', 'at', """
     + _STAMP
+    + ", "
+    + _RAN
     + ") ELSE errors END"
 )
 
@@ -193,8 +200,10 @@ class AttemptStore:
                        errors = CASE WHEN held.error IS NULL THEN errors
                                      ELSE """
                 + _KEPT
-                + """ || (held.error || jsonb_build_object('attempt', job.attempt, 'at', """
-                + _STAMP
+                + """ || (held.error || jsonb_build_object('attempt', job.attempt, 'at', (SELECT """
+                + _STAMP  # in a query of its own, which is asked once for all rows
+                + "), "
+                + _RAN
                 + """)) END
                   FROM unnest(%(ids)b, %(attempts)b, %(statuses)b, %(delays)b::interval[], %(results)b,
                               %(errors)b::text[]::jsonb[])

@@ -73,6 +73,7 @@ KEPT_BY_TESTS = (
     "job_tags",
     "job_logs",
     "job_stats",
+    "job_stats_hours",
     "idempotency_keys",
     "audit",
     "queues",

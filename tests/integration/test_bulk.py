@@ -70,6 +70,17 @@ def test_cancelled_jobs_are_put_back_when_they_are_named(api: Api, world: World,
     assert statuses(world, cancelled) == ["QUEUED"]
 
 
+def test_jobs_are_chosen_by_the_first_digits_of_their_ids(api: Api, world: World, ended: Callable[..., UUID]) -> None:
+    other, wanted = ended(JobStatus.QUEUED), ended(JobStatus.QUEUED)
+
+    answer = api.post("/jobs/cancel", {"id": str(wanted).upper(), "queue": "default"})
+
+    assert answer.json_body["count"] == 1
+    assert statuses(world, wanted, other) == ["CANCELLED", "QUEUED"]
+    assert problem(api.post("/jobs/cancel", {"id": "x"}))["errors"][0]["path"] == "$.id"
+    assert api.post("/jobs/cancel", {"id": "0", "ids": [str(other)]}).status_code == 422
+
+
 def test_whatever_is_unfinished_is_cancelled(api: Api, world: World, ended: Callable[..., UUID]) -> None:
     waiting, later, running = (
         ended(JobStatus.QUEUED, queue="mail"),

@@ -62,8 +62,20 @@ ODD_BODIES = [
 ]
 NAMES = [
     *("job_type", "payload", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "timeout_seconds", "tags"),
-    *("backoff", "jobs", "ids", "status", "tag", "created_after", "created_before", "cursor", "dry_run", "limit"),
-    *("include", "exclude", "fields", "wait", "attempt", "minutes", "name", "role", "expires_at", "rate_limit"),
+    *("backoff", "jobs", "id", "ids", "status", "tag", "created_after", "created_before", "cursor", "dry_run", "limit"),
+    *(
+        "include",
+        "exclude",
+        "fields",
+        "wait",
+        "attempt",
+        "minutes",
+        "step_minutes",
+        "name",
+        "role",
+        "expires_at",
+        "rate_limit",
+    ),
     *("COMPLETED", "FAILED", "CANCELLED"),
     *(
         "to",
@@ -75,6 +87,7 @@ NAMES = [
         "default_max_attempts",
     ),
     *("default_timeout_seconds", "concurrency_key"),
+    *("action", "actor", "since", "until"),
     *("paused", "max_running", "cron", "timezone", "misfire", "overlap", "job", "count", "after", "unknown"),
     *("concurrency_key", "unique", "for", "key", "on_conflict"),
     *("interval_seconds", "at", "starts_at", "ends_at", "catch_up", "note", "from", "to", "concurrency_key"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any, get_args
@@ -20,7 +21,7 @@ from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.database import Database
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.lists import JobFilter, JobLists, Part
-from chalicelib.store.partitions import first_id_at
+from chalicelib.store.partitions import first_id_at, made_at
 from chalicelib.store.unfinished import START
 from chalicelib.views import INLINE_BYTES, inline
 from tests.integration.conftest import World, a_job, claim, explain, insert
@@ -160,6 +161,47 @@ def test_created_after_and_before_frame_a_list(store: JobStore, lists: JobLists)
     assert listed(created_after="2026-03-01T12:00:00Z", created_before="2026-03-03T00:00:00+01:00") == {second}
 
 
+@pytest.fixture
+def listed(lists: JobLists) -> Callable[..., list[UUID]]:
+    def listed(**query: str) -> list[UUID]:
+        return [job.id for job in lists.page(converted(query, ListQuery).chosen()).jobs]
+
+    return listed
+
+
+def test_jobs_are_found_by_the_first_digits_of_their_ids(store: JobStore, listed: Callable[..., list[UUID]]) -> None:
+    ids = sorted(
+        (insert(store, id=UUID(text), queue=queue).id for text, queue in IDS.items()),
+        reverse=True,
+    )
+
+    for digits in range(1, 33):
+        for job_id in ids:
+            prefix = job_id.hex[:digits]
+            wanted = [each for each in ids if each.hex.startswith(prefix)]
+            assert listed(id=prefix) == listed(id=prefix.upper()) == wanted
+    for length in range(1, 37):
+        wanted = [each for each in ids if str(each).startswith(str(ids[1])[:length])]
+        assert listed(id=str(ids[1])[:length]) == wanted
+    second = "0190ffff-ffff-7"
+    assert listed(id=second) == ids[2:4]
+    assert listed(id=second, queue="a") == listed(id=second, cursor=str(ids[2])) == [ids[3]]
+    assert listed(id=second, created_before="2020-01-01T00:00:00Z") == []
+    assert listed(id=second, created_after="2100-01-01T00:00:00Z") == []
+    assert listed(id="0", created_after="2024-08-01T00:00:00Z") == ids[:1]
+    assert listed(id="f") == listed(id="f" * 32) == []
+
+
+# Neighbours on both sides of a prefix's range.
+IDS = {
+    "0190fffe-ffff-7fff-bfff-ffffffffffff": "a",
+    "0190ffff-ffff-7000-8000-000000000000": "a",
+    "0190ffff-ffff-7fff-bfff-ffffffffffff": "b",
+    "01910000-0000-7000-8000-000000000000": "a",
+    "019c0000-0000-7000-8000-000000000000": "a",
+}
+
+
 @pytest.mark.parametrize("how", ["inline", "whole", "none"])
 def test_lists_bring_as_much_of_large_values_as_they_are_asked_for(store: JobStore, lists: JobLists, how: Part) -> None:
     insert(store, payload=msgspec.Raw(b'"small"'))
@@ -215,6 +257,29 @@ def test_every_list_reads_a_bounded_number_of_rows_by_an_index(busy: None, world
 
     assert len(read) == len(COMBINATIONS) == 72
     assert {query: most for query, most in read.items() if most > 210} == {}
+
+
+PLACES: list[dict[str, str]] = [{}, {"queue": "default"}, {"job_type": "common"}, {"status": "FAILED"}, {"tag": "rare"}]
+
+
+@pytest.mark.parametrize("digits", [12, 16, 32])
+@pytest.mark.parametrize("also", PLACES, ids=str)
+def test_a_list_by_digits_that_tell_the_day_looks_into_no_other(
+    busy: None, world: World, explained: list[str], digits: int, also: dict[str, str]
+) -> None:
+    job = insert(world.store, tags=["rare"])
+    explained.clear()
+    lists = JobLists(world.store._database)
+
+    lists.page(converted({**also, "id": job.id.hex[:digits]}, ListQuery).chosen())
+
+    (plan,) = explained
+    read = "\n".join(line for line in plan.splitlines() if "never executed" not in line)
+    assert {*re.findall(r" on ((?:jobs|job_tags)_\w+)", read)} <= {
+        f"{table}_{made_at(job.id):%Y%m%d}" for table in ("jobs", "job_tags")
+    }
+    assert TODAY_READ_WHOLE not in plan
+    assert _most_read(plan) <= 100  # all the tags there are; of jobs one
 
 
 def _most_read(plan: str) -> int:

@@ -40,7 +40,8 @@ from chalicelib.jobs import (
 )
 from chalicelib.store.attempts import KEPT_ERRORS, MAX_CRASHES, AttemptStore
 from chalicelib.store.jobs import REVIVED_ATTEMPTS, JobStore
-from tests.integration.conftest import a_job, claim, insert, put_in_status
+from chalicelib.views import maybe
+from tests.integration.conftest import FOREVER, a_job, claim, insert, put_in_status
 from tests.samples import a_claimed_job
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -187,6 +188,45 @@ def test_a_retry_waits_and_keeps_its_error(store: JobStore, attempts: AttemptSto
     assert waiting.error == "boom"
     (kept,) = msgspec.json.decode(store.get(waiting.id).errors or b"[]")
     assert (kept["attempt"], kept["type"], kept["message"]) == (1, "ValueError", "boom")
+
+
+def test_an_error_tells_when_its_attempt_started_and_on_which_worker(
+    store: JobStore, attempts: AttemptStore, conn: psycopg.Connection[Any]
+) -> None:
+    jobs = store.insert([a_job(), a_job()])
+    kept: dict[UUID, list[tuple[str, int, str, str | None]]] = {job.id: [] for job in jobs}
+    for worker, outcome in (("first", Retry(BOOM, timedelta(0))), ("second", Failed(BOOM))):
+        running = attempts.claim([job.id.bytes for job in jobs], worker, LEASE, FOREVER)
+        for ago, held in enumerate(running, start=1):
+            conn.execute("UPDATE jobs SET started_at = started_at - %s WHERE id = %s", [timedelta(hours=ago), held.id])
+            started_at = maybe(store.get(held.id).started_at)
+            kept[held.id].append((worker, held.attempt, "ValueError", started_at))
+        attempts.settle([Settlement(held, outcome) for held in running])
+
+    assert {job.id: told(job) for job in store.find([*kept])} == kept
+
+
+def test_an_attempt_that_was_lost_with_its_worker_is_told_like_any_other(
+    store: JobStore, attempts: AttemptStore, conn: psycopg.Connection[Any]
+) -> None:
+    job = insert(store)
+    kept = []
+    for n in range(MAX_CRASHES):
+        attempts.claim([job.id.bytes], f"w{n}", LEASE, FOREVER)
+        conn.execute(
+            "UPDATE jobs SET started_at = now() - interval '5 minutes', lease_expires_at = now() - interval '1 s'"
+        )
+        kept.append((f"w{n}", n + 1, "WorkerCrashed", maybe(store.get(job.id).started_at)))
+    attempts.bury([job.id])
+
+    assert told(store.get(job.id)) == kept
+
+
+def told(job: Job) -> list[tuple[str, int, str, str | None]]:
+    """Of each attempt that failed, in their order."""
+    errors = msgspec.json.decode(job.errors or b"[]")
+    assert all(error["started_at"] < error["at"] for error in errors)
+    return [(error["worker_id"], error["attempt"], error["type"], error["started_at"]) for error in errors]
 
 
 def test_a_released_job_is_due_at_once_and_pays_nothing(store: JobStore, attempts: AttemptStore) -> None:

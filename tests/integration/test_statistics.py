@@ -25,6 +25,7 @@ from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
 from chalicelib.store.walks import WalkStore
 from chalicelib.workers import Workers
+from tests.integration.calls import Api
 from tests.integration.conftest import World
 
 
@@ -89,8 +90,8 @@ def test_stats_count_all_jobs_and_tell_each_minute(world: World, statistics: Sta
         "CANCELLED": 1,
     }
     assert sum(minute.completed for minute in stats.series) == 2
-    assert sum(minute.completed for minute in statistics.stats(60, "b").series) == 0
-    assert sum(minute.failed for minute in statistics.stats(60, None, "fail").series) == 1
+    assert sum(minute.completed for minute in statistics.stats(60, 1, "b").series) == 0
+    assert sum(minute.failed for minute in statistics.stats(60, 1, None, "fail").series) == 1
     assert datetime.now(UTC) - stats.at < timedelta(minutes=1)
     assert list(msgspec.to_builtins(stats.series[0])) == [
         "minute",
@@ -105,6 +106,16 @@ def test_stats_count_all_jobs_and_tell_each_minute(world: World, statistics: Sta
         "run_p95",
         "run_p99",
     ]
+
+
+def test_a_step_is_asked_for_by_the_minute_and_told(world: World, api: Api) -> None:
+    some_jobs(world)
+
+    by_minute, by_day = api.get("/stats").json_body, api.get("/stats?minutes=10080&step_minutes=1440&queue=a").json_body
+
+    assert (by_minute["step_minutes"], by_day["step_minutes"]) == (1, 1440)
+    assert all(bucket["minute"].endswith("T00:00:00.000Z") for bucket in by_day["series"])
+    assert sum(bucket["completed"] for bucket in by_day["series"]) == 2
 
 
 def test_queues_tell_what_they_hold_and_how_fast_they_move(world: World, statistics: Statistics) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from chalicelib.figures import Total
 from chalicelib.histograms import counted, percentile
@@ -31,7 +33,8 @@ from chalicelib.store.jobs import JobStore
 from chalicelib.store.migrations import DIRECTORY
 from chalicelib.store.partitions import first_id_at
 from chalicelib.store.stats import StatsStore
-from tests.integration.conftest import World, a_job, claim, insert
+from infra.local.services import Addresses
+from tests.integration.conftest import World, a_job, a_maintenance, claim, explain, insert
 
 BOOM = AttemptError(type="ValueError", message="boom")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -152,17 +155,20 @@ def test_a_cancelled_job_that_never_ran_is_counted_and_one_that_runs_not_yet(
     assert only(stats.totals())["cancelled"] == 2
 
 
-def a_minute(conn: psycopg.Connection[Any], ago: timedelta, **columns: Any) -> None:
+def a_minute(conn: psycopg.Connection[Any], ago: timedelta, **columns: Any) -> datetime:
     values = {"queue": "default", "job_type": "echo", "completed": 1, "failed": 0, "shard": 0, "runs": [1.0], **columns}
     values["runs"] = counted(values["runs"])
-    conn.execute(
+    ((minute,),) = conn.execute(
         """
         INSERT INTO job_stats (minute, queue, job_type, shard, completed, failed, run_seconds, run_counts)
         VALUES (date_trunc('minute', now()) - %(ago)s, %(queue)s, %(job_type)s, %(shard)s, %(completed)s, %(failed)s, 1.5,
                 %(runs)s)
+        RETURNING minute
         """,
         {"ago": ago, **values},
-    )
+    ).fetchall()
+    assert isinstance(minute, datetime)
+    return minute
 
 
 def minutes(count: int) -> timedelta:
@@ -189,6 +195,152 @@ def test_a_series_sums_each_minute_and_leaves_out_what_is_not_asked_for(
     assert of_queue.wait_p50 is None
     assert [each.completed for each in stats.series(minutes(60), job_type="csv")] == [1]
     assert stats.series(minutes(4), queue="other") == []
+
+
+def test_several_minutes_are_told_together_by_the_clock_in_utc_wherever_postgres_is(
+    conn: psycopg.Connection[Any], addresses: Addresses
+) -> None:
+    nepal = Database(make_conninfo(addresses.database_url, options="-c timezone=Asia/Kathmandu"))
+    stats = StatsStore(nepal)
+    runs = {ago: [0.01 * ago, 2.0] for ago in range(1, 300, 3)}
+    came = {a_minute(conn, minutes(ago), completed=ago, runs=these): ago for ago, these in runs.items()}
+
+    for step in (1, 7, 45, 60, 90, 1440):
+        wanted: dict[datetime, list[int]] = {}
+        for minute, ago in sorted(came.items()):
+            wanted.setdefault(minute - (minute - EPOCH) % minutes(step), []).append(ago)
+        series = stats.series(minutes(10_080), minutes(step))
+
+        assert {each.minute: each.completed for each in series} == {at: sum(agos) for at, agos in wanted.items()}
+        assert [each.minute for each in series] == [*wanted]
+        for each, agos in zip(series, wanted.values(), strict=True):
+            together = counted(second for ago in agos for second in runs[ago])
+            shown = (each.run_p50, each.run_p95, each.run_p99)
+            assert shown == tuple(percentile(together, share) for share in (0.5, 0.95, 0.99))
+    nepal.close()
+
+
+def test_the_first_bucket_is_whole(stats: StatsStore, conn: psycopg.Connection[Any]) -> None:
+    with conn.transaction():
+        ((past,),) = conn.execute("SELECT date_part('minute', now())::int").fetchall()
+        for since_the_hour in (0, -1, -60, -61):
+            a_minute(conn, minutes(past - since_the_hour))
+
+    assert [each.completed for each in stats.series(minutes(past + 2), minutes(60))] == [2, 1]
+
+
+HOURS = [minutes(n) for n in (60, 120, 720, 1_440)]
+
+
+def test_hours_that_were_added_up_tell_what_their_minutes_do(stats: StatsStore, conn: psycopg.Connection[Any]) -> None:
+    for ago in range(0, 2_000, 17):
+        a_minute(conn, minutes(ago), runs=[ago])
+        a_minute(conn, minutes(ago), shard=3, queue="other", failed=ago % 5, runs=[ago, 0.1])
+        a_minute(conn, minutes(ago), shard=4, queue="other", job_type="csv")
+    a_minute(conn, timedelta(days=30), completed=7)
+    stats.prune()
+
+    def told() -> list[Sequence[object]]:
+        asked: list[dict[str, Any]] = [{"step": step, **of} for step in HOURS for of in ({}, {"queue": "other"})]
+        asked += [{"step": step, "job_type": "csv"} for step in (*HOURS, minutes(50))]
+        return [stats.totals(), *(stats.series(timedelta(days=7), **each) for each in asked)]
+
+    before = told()
+    added = stats.add_up()
+
+    assert added in (32, 33, 34)
+    assert told() == before
+    assert stats.add_up() <= 2  # the last one once more, and one that has ended meanwhile
+    assert {
+        shard for (shard,) in conn.execute("SELECT shard FROM job_stats WHERE minute < now() - interval '2 hours'")
+    } == {0}
+    conn.execute("DELETE FROM job_stats WHERE minute > 'epoch' AND minute < now() - interval '3 hours'")
+    assert [len(stats.series(timedelta(days=7), step)) for step in HOURS] == [len(each) for each in before[1:9:2]]
+
+
+def test_maintenance_adds_up_hours(world: World, database: Database, conn: psycopg.Connection[Any]) -> None:
+    a_minute(conn, minutes(130))
+
+    a_maintenance(database, world.cache).run_once()
+
+    assert conn.execute("SELECT sum(completed) FROM job_stats_hours").fetchone() == (1,)
+
+
+def test_what_came_late_is_added_the_next_time(stats: StatsStore, conn: psycopg.Connection[Any]) -> None:
+    last = a_minute(conn, minutes(130))
+    stats.add_up()
+    conn.execute("UPDATE job_stats SET completed = 5")
+    assert [each.completed for each in stats.series(timedelta(days=1), minutes(60))] == [1]
+
+    stats.add_up()
+
+    (hour,) = stats.series(timedelta(days=1), minutes(60))
+    assert (hour.completed, hour.minute) == (5, last.replace(minute=0))
+
+
+def test_an_hour_is_added_up_when_it_is_over_for_certain(
+    stats: StatsStore, conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.store.stats.OVER_AFTER", minutes(180))
+    ((past,),) = conn.execute("SELECT date_part('minute', now())::int").fetchall()
+    a_minute(conn, minutes(180 + past))
+    assert stats.add_up() == 0
+
+    a_minute(conn, minutes(180 + past + 2))
+    assert stats.add_up() == 1
+
+
+def test_totals_do_not_go_down_when_minutes_are_folded_whose_hours_are_there(
+    stats: StatsStore, conn: psycopg.Connection[Any]
+) -> None:
+    for hours in range(0, 240, 3):
+        a_minute(conn, timedelta(hours=hours), completed=hours)
+    stats.add_up()
+    wanted = sum(range(0, 240, 3))
+    assert only(stats.totals())["completed"] == wanted
+
+    stats.prune()
+    assert only(stats.totals())["completed"] == wanted
+    ((oldest,),) = conn.execute("SELECT now() - min(hour) FROM job_stats_hours").fetchall()
+    assert timedelta(days=8) < oldest < timedelta(days=9, hours=1)
+
+
+def test_a_series_of_a_week_by_the_hour_reads_the_hours(
+    stats: StatsStore, conn: psycopg.Connection[Any], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn.execute(
+        """
+        INSERT INTO job_stats (minute, queue, job_type, shard, completed, run_counts)
+        SELECT date_trunc('minute', now()) - n * interval '1 minute', 'q', type, 0, 1, '{0,1,2,3,4,5,6,7}'
+          FROM generate_series(0, 10079) AS n, unnest('{a,b}'::text[]) AS type
+        """
+    )
+    stats.add_up()
+    conn.execute("VACUUM ANALYZE job_stats, job_stats_hours")
+    plans = explain(database, monkeypatch)
+
+    stats.series(timedelta(days=7), minutes(60))
+    stats.series(timedelta(days=7), minutes(60), queue="q", job_type="a")
+    stats.totals()
+    stats.series(minutes(120))
+
+    read = [sum(_rows_read(plan)) for plan in plans if "Aggregate" in plan]
+    assert len(read) == 4
+    assert all(rows <= 2 * 130 for rows in read[:2])
+    assert read[2] <= 2 * 330  # and what may be folded at any time
+    assert read[3] <= 2 * 121
+    assert "Seq Scan on job_stats " not in "".join(plans)
+
+
+def _rows_read(plan: str) -> list[int]:
+    """What each scan of the minutes returned or filtered out, in all its loops."""
+    found, lines = [], plan.splitlines()
+    for at, line in enumerate(lines):
+        if re.search(r"Scan.* on job_stats ", line):
+            rows, loops = re.findall(r"rows=([\d.]+) loops=(\d+)", line)[0]
+            removed = re.findall(r"Rows Removed by \w+: (\d+)", "".join(lines[at : at + 5]))
+            found.append(int(float(rows) * int(loops)) + sum(map(int, removed)))
+    return found
 
 
 def test_totals_outlive_the_pruning_of_their_minutes(stats: StatsStore, conn: psycopg.Connection[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -318,7 +319,8 @@ def test_there_are_tables_to_look_at(jobs: Jobs) -> None:
         "max_attempts": 3,
         "schema": {"x": 1},
     }
-    minute = {"minute": ago(minutes=1), "completed": 10, "failed": 1, "retried": 2, "cancelled": 0, "run_p50": 0.25}
+    since = ago(minutes=1)
+    minute = {"minute": since, "completed": 10, "failed": 1, "retried": 2, "cancelled": 0, "run_p50": 0.25}
     acted = {"at": ago(minutes=2), "actor_name": "ann", "action": "job.cancel", "target": "x", "detail": {"a": 1}}
     jobs.answers("/job-types", says([echo]))
     jobs.answers("/workers", says([{"id": "w1", "form": "container", "concurrency": 16, "running_count": 3}]))
@@ -333,7 +335,15 @@ def test_there_are_tables_to_look_at(jobs: Jobs) -> None:
     assert "20 completed, 2 failed, 4 retried" in stats
     assert "250ms" in stats
     assert jobs.queries[-1] == {"minutes": "90", "queue": "mail"}
+    assert f"\n{datetime.fromisoformat(since).astimezone():%H:%M} " in stats
+    days = jobs("stats", "--minutes", "10080", "--step", "1440").out
+    assert jobs.queries[-1] == {"minutes": "10080", "step_minutes": "1440"}
+    assert f"{datetime.fromisoformat(since).astimezone():%Y-%m-%d %H:%M} " in days
     assert len(jobs("audit").out.splitlines()) == 3
+    jobs("audit", "--action", "purge_queue", "--by", "ann", "--since", "2026-01-01T00:00Z", "--until", "1d")
+    assert jobs.queries[-1]["action"] == "purge_queue"
+    assert (jobs.queries[-1]["actor"], jobs.queries[-1]["since"]) == ("ann", "2026-01-01T00:00:00.000Z")
+    assert jobs.queries[-1]["until"].startswith(ago(days=1)[:13])
 
 
 # What works straight on the database

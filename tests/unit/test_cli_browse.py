@@ -50,7 +50,8 @@ def test_every_filter_has_its_parameter(jobs: Jobs) -> None:
     jobs.answers("/jobs", says([]))
 
     ran = jobs(
-        *["list", "--status", "failed", "--queue", "mail", "--type", "echo", "--tag", "a&b", "--limit", "5"],
+        *["list", "--status", "failed", "--queue", "mail", "--type", "echo", "--tag", "a&b", "--id", "01A2-"],
+        *["--limit", "5"],
         *["--after", "2026-01-01T00:00Z", "--before", "2026-01-02T00:00+01:00"],
     )
 
@@ -61,6 +62,7 @@ def test_every_filter_has_its_parameter(jobs: Jobs) -> None:
             "queue": "mail",
             "job_type": "echo",
             "tag": "a&b",
+            "id": "01A2-",
             "created_after": "2026-01-01T00:00:00.000Z",
             "created_before": "2026-01-01T23:00:00.000Z",
             "limit": "5",
@@ -96,7 +98,12 @@ def test_a_sheet_shows_everything(jobs: Jobs) -> None:
         "traceback": "Traceback:\n  x",
     }
     job = a_job(
-        "FAILED", attempt=3, tags=["a", "b"], worker_id="w-1", errors=[failure, {**failure, "attempt": 2}], error="no"
+        "FAILED",
+        attempt=3,
+        tags=["a", "b"],
+        worker_id="w-1",
+        errors=[failure, {**failure, "attempt": 2, "started_at": ago(seconds=17.5), "worker_id": "w-2"}],
+        error="no",
     )
     jobs.answers(f"/jobs/{JOB_ID}", says(job))
 
@@ -110,8 +117,8 @@ def test_a_sheet_shows_everything(jobs: Jobs) -> None:
         "w-1",
         "3 of 3",
         '"n": 1',
-        "Attempt 1 failed",
-        "Attempt 2 failed",
+        "Attempt 1 failed 5s ago\n",
+        "Attempt 2 failed 5s ago, after 12s, on w-2\n",
     ):
         assert expected in out
     assert "ValueError: no\nTraceback:\n  x\n" in out
@@ -133,7 +140,7 @@ def test_the_sheet_of_a_large_payload_is_cut_and_says_so(jobs: Jobs) -> None:
 def test_nothing_that_strangers_wrote_reaches_a_terminal_as_a_command(
     jobs: Jobs, command: str, options: list[str]
 ) -> None:
-    failure = {"attempt": 1, "at": ago(), "type": EVIL, "message": EVIL, "traceback": EVIL}
+    failure = {"attempt": 1, "at": ago(), "type": EVIL, "message": EVIL, "traceback": EVIL, "worker_id": EVIL}
     job = a_job(
         "FAILED",
         job_type=EVIL,

@@ -53,6 +53,10 @@ def test_so_are_headers_queries_and_keys() -> None:
         "expected visible ASCII characters, and no spaces"
     )
     assert fault(query_of, {"cursor": ["x"]}, LogsQuery)[1] == "expected a cursor as the answer before gave it"
+    assert fault(query_of, {"id": ["xyz"]}, ListQuery) == (
+        "id",
+        "expected the first digits of an id: 1 to 32 hexadecimal ones, with or without dashes",
+    )
     assert fault(query_of, {"include": ["a"]}, ListQuery)[1] == (
         "expected some of these, with commas between: payload, result"
     )
