@@ -21,13 +21,13 @@ export type RangeName = keyof typeof RANGES;
 
 export const RANGE_NAMES = Object.keys(RANGES) as readonly RangeName[];
 
-/** Columns, as a chart takes them. Ends are per minute; durations in seconds, null where nothing ended. */
+/** Columns, as a chart takes them. Ends are per minute; durations in seconds, null where nothing ended or nothing is known yet. */
 export interface History {
   /** When each bucket begins, in seconds since the epoch. */
   readonly times: readonly number[];
-  readonly completed: readonly number[];
-  readonly failed: readonly number[];
-  readonly retried: readonly number[];
+  readonly completed: readonly (number | null)[];
+  readonly failed: readonly (number | null)[];
+  readonly retried: readonly (number | null)[];
   readonly wait: Percentiles;
   readonly run: Percentiles;
 }
@@ -46,8 +46,10 @@ export function historyOf(told: Told, minutes: number): History {
   const at = Date.parse(told.at);
   const buckets = new Map(told.series.map((bucket) => [Date.parse(bucket.minute), bucket]));
   const starts = bucketsBetween(at - minutes * MINUTE_MS, Math.max(at, ...buckets.keys()), step);
-  const rates = (count: (bucket: Bucket) => number) =>
-    starts.map((start) => count(buckets.get(start) ?? EMPTY) / minutesOver(start, at, told.step_minutes));
+  const rates = (count: (bucket: Bucket) => number) => {
+    const all = starts.map((start) => count(buckets.get(start) ?? EMPTY) / minutesOver(start, at, told.step_minutes));
+    return withoutFall(all, at - (starts.at(-1) ?? 0) < MINUTE_MS);
+  };
   const lengths = (length: (bucket: Bucket) => number | null) => starts.map((start) => length(buckets.get(start) ?? EMPTY));
   return {
     times: starts.map((start) => start / 1_000),
@@ -63,6 +65,12 @@ export function historyOf(told: Told, minutes: number): History {
 function bucketsBetween(from: number, to: number, step: number): readonly number[] {
   const first = Math.floor(from / step) * step;
   return Array.from({ length: Math.floor((to - first) / step) + 1 }, (_, index) => first + index * step);
+}
+
+/** In the first minute of a bucket there is only so much, and more may come: a rise is known, a fall is not. */
+function withoutFall(rates: readonly number[], isYoung: boolean): readonly (number | null)[] {
+  const [before = 0, last = 0] = rates.slice(-2);
+  return isYoung && last < before ? [...rates.slice(0, -1), null] : rates;
 }
 
 /** The last bucket is not over: it is compared with the others by what there is of it. */

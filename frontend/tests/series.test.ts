@@ -42,6 +42,13 @@ describe("a history", () => {
     expect(historyOf(hours, 90).completed).toEqual([2, 2]);
   });
 
+  it("does not say that it goes slower before the minute is over", () => {
+    const young = { ...told, series: [bucket("2026-11-25T14:02:00.000Z", 9), bucket("2026-11-25T14:03:00.000Z", 6)] };
+
+    expect(historyOf(young, 2).completed).toEqual([0, 9, null]);
+    expect(historyOf({ ...young, at: "2026-11-25T14:04:00.000Z" }, 3).completed).toEqual([0, 9, 6, null]);
+  });
+
   it("keeps a bucket that began after the answer's own time", () => {
     const late = { ...told, at: "2026-11-25T14:02:59.900Z" };
 

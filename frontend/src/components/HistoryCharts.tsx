@@ -21,7 +21,7 @@ export function HistoryCharts({ history, range, isOld }: HistoryChartsProps) {
   const note = isQuiet && !isOld ? `nothing ended in the last ${RANGES[range].words}` : "";
   return (
     <div className="charts" data-busy={isOld} data-testid="charts">
-      <Box title="Ended a minute" note={note}>
+      <Box title="Ended per minute" note={note}>
         {history && <Chart label="Attempts that ended, a minute" times={history.times} series={ends(history)} format={count} marks={COUNTS} height={HEIGHT} sync={SYNC} />}
       </Box>
       <Box title="Wait before a start">

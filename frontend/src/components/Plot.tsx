@@ -61,11 +61,11 @@ function options(
     cursor: { y: false, drag: { x: false, y: false }, ...(sync !== undefined && { sync: { key: sync } }) },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, values: (_plot, times, _axis, _space, apart) => times.map((at) => moment(at, apart)) },
+      { ...axis, size: 26, grid: { show: false }, space: 70, values: (_plot, times, _axis, _space, apart) => times.map((at) => moment(at, apart)) },
       { ...axis, size: 52, values: (_plot, values) => values.map((value) => format(value)), ...(marks && { incrs: [...marks] }) },
     ],
     series: [
-      { value: (_plot, at) => (Number.isFinite(at) ? new Date(at * 1_000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" }) : "–"), label: "At" },
+      { value: (_plot, at) => (Number.isFinite(at) ? new Date(at * 1_000).toLocaleString("en-GB", WHEN) : ""), label: "At" },
       ...looks.split("\n").map((look) => drawn(look, colour, format)),
     ],
   };
@@ -85,6 +85,8 @@ function drawn(look: string, colour: (name: string) => string, format: (value: n
     ...(bars && { paths: bars }),
   };
 }
+
+const WHEN = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" } as const;
 
 /** A value between two gaps has no line to be seen by. */
 function alone(plot: uPlot, series: number): number[] {

@@ -49,8 +49,8 @@ export function Vitals({ now }: { readonly now: SystemNow | undefined }) {
   return (
     <StatBox label="Now" columns={5}>
       <Stat label="Oldest waiting" title="How long the oldest job that is due has waited" value={now && aged(now.oldest_age_seconds)} testId="oldest" />
-      <Stat label="Submitted a minute" value={now && rate(now.in_per_minute)} testId="in-per-minute" />
-      <Stat label="Ended a minute" value={now && rate(now.out_per_minute)} testId="out-per-minute" />
+      <Stat label="Submitted per minute" value={now && rate(now.in_per_minute)} testId="in-per-minute" />
+      <Stat label="Ended per minute" value={now && rate(now.out_per_minute)} testId="out-per-minute" />
       <Stat label="Workers" href="#/workers" value={now?.workers.toLocaleString("en")} testId="workers" />
       <Stat label="Connections" title="Dashboards and other WebSockets" value={now && (now.connections?.toLocaleString("en") ?? null)} testId="connections" />
     </StatBox>

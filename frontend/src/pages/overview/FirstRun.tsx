@@ -24,7 +24,7 @@ function command(isOpen: boolean): string {
   const address = new URL("api/jobs", document.baseURI).href;
   return [
     `curl -sS '${address}'`,
-    ...(isOpen ? [] : ["  -H \"Authorization: Bearer $JOBS_API_KEY\""]),
+    ...(isOpen ? [] : ["  -H \"Authorization: Bearer $KEY\""]),
     "  -H 'Content-Type: application/json'",
     `  -d '{"job_type": "process_data", "payload": {"user_id": 101}}'`,
   ].join(" \\\n");

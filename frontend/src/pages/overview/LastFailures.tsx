@@ -21,6 +21,7 @@ export function LastFailures({ failures, error }: LastFailuresProps) {
       {failures === undefined && error && <p className="box-empty text-bad">They could not be read: {error.message}</p>}
       {failures?.length === 0 && <p className="box-empty">No job that is kept has failed.</p>}
       <ol className="lines" data-testid="failures">
+        {failures === undefined && !error && <Wait />}
         {failures?.map((job) => (
           <li key={job.id} data-job-id={job.id}>
             <a href={hrefTo({ jobId: job.id, filter: ALL_JOBS })} className="truncate" title={`${job.job_type} in ${job.queue}, ${job.id}`}>
@@ -35,4 +36,12 @@ export function LastFailures({ failures, error }: LastFailuresProps) {
       </ol>
     </section>
   );
+}
+
+function Wait() {
+  return Array.from({ length: 3 }, (_, row) => (
+    <li key={row} aria-hidden="true">
+      <span className="stat-wait" />
+    </li>
+  ));
 }

@@ -26,8 +26,8 @@ export function QueueFigures({ name, queue }: { readonly name: string; readonly 
       </StatBox>
       <StatBox label="Now" columns={5}>
         <Stat label="Oldest waiting" title="How long the oldest job that is due has waited" value={queue && aged(queue.oldest_age_seconds)} />
-        <Stat label="Submitted a minute" value={queue?.in_per_minute.toLocaleString("en")} />
-        <Stat label="Ended a minute" value={queue?.out_per_minute.toLocaleString("en")} />
+        <Stat label="Submitted per minute" value={queue?.in_per_minute.toLocaleString("en")} />
+        <Stat label="Ended per minute" value={queue?.out_per_minute.toLocaleString("en")} />
         <Stat label="Keys waiting" title="Concurrency keys whose jobs wait for their turn" value={queue && (queue.keys?.waiting.toLocaleString("en") ?? null)} />
         <Stat label="Keys held back" title="Concurrency keys that a limit of theirs holds back" value={queue && (queue.keys?.held_back.toLocaleString("en") ?? null)} />
       </StatBox>

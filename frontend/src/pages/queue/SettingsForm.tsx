@@ -84,8 +84,8 @@ function RateFields({ name, legend, hint, register, faultAt }: RateFieldsProps) 
       <legend className="label">{legend}</legend>
       <div className="settings-rate">
         <TextInput label="Jobs" placeholder="no limit" {...part("jobs")} />
-        <TextInput label="in seconds" {...part("per_seconds")} />
-        <TextInput label="burst" placeholder="of 1 s" {...part("burst")} />
+        <TextInput label="In seconds" {...part("per_seconds")} />
+        <TextInput label="Burst" placeholder="of 1 s" {...part("burst")} />
       </div>
       <p className="hint">{hint}</p>
     </fieldset>

@@ -31,8 +31,9 @@ const COLUMNS: readonly Column<QueueRow>[] = [
     (status): Column<QueueRow> => ({
       id: status,
       name: LABELS[status],
-      width: "6rem",
+      width: "5.5rem",
       align: "end",
+      isHidden: status === "BLOCKED",
       cell: ({ queue }) => <Count value={queue.depth[status] ?? 0} />,
       sort: ({ queue }) => queue.depth[status] ?? 0,
       card: ON_CARDS.includes(status) ? "line" : "none",
@@ -49,7 +50,7 @@ const COLUMNS: readonly Column<QueueRow>[] = [
   {
     id: "in",
     name: "In / min",
-    width: "5.5rem",
+    width: "5rem",
     align: "end",
     cell: ({ queue }) => <Count value={queue.in_per_minute} />,
     sort: ({ queue }) => queue.in_per_minute,
@@ -58,7 +59,7 @@ const COLUMNS: readonly Column<QueueRow>[] = [
   {
     id: "out",
     name: "Out / min",
-    width: "8.5rem",
+    width: "7.5rem",
     cell: ({ queue, rates }) => (
       <span className="rate">
         <Count value={queue.out_per_minute} />
@@ -71,6 +72,7 @@ const COLUMNS: readonly Column<QueueRow>[] = [
   {
     id: "limits",
     name: "Limits",
+    width: "15rem",
     cell: ({ queue }) => {
       const words = limitsOf(queue).join(" · ");
       return words ? <span title={words}>{words}</span> : <span className="zero">none</span>;
@@ -82,7 +84,7 @@ const COLUMNS: readonly Column<QueueRow>[] = [
 const ACTIONS: Column<QueueRow> = {
   id: "actions",
   name: "",
-  width: "7.5rem",
+  width: "7.25rem",
   align: "end",
   isFixed: true,
   cell: ({ queue }) => <PauseButton queue={queue} />,

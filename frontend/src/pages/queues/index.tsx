@@ -50,7 +50,7 @@ export function QueuesPage() {
 const NONE: readonly number[] = [];
 
 /** What there is no room for, unless the reader wants it. */
-const NARROW: Choice = { SCHEDULED: false, RETRYING: false, BLOCKED: false, in: false };
+const NARROW: Choice = { SCHEDULED: false, RETRYING: false, in: false, limits: false };
 const WIDE = window.matchMedia("(width >= 84rem), (width < 40rem)");
 
 function onWidth(listener: () => void): () => void {

@@ -27,7 +27,7 @@ export function WorkersPage() {
       ) : (
         <div className="data-list" data-testid="workers">
           <DataTable caption="Workers" columns={COLUMNS} rows={rows} idOf={idOf} dataOf={dataOf} />
-          <p className="hint px-4 pb-4">
+          <p className="max-w-3xl px-4 py-3 text-muted">
             A worker reports every second. One that has been silent for five seconds is late; after 30 its jobs are in the line
             again, and after five minutes it is not listed any more. One that was told to stop says goodbye and is gone at once.
           </p>
