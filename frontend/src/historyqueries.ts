@@ -33,9 +33,10 @@ export function useFailures(failed: number | undefined): UseQueryResult<readonly
   useEffect(() => { void queries.invalidateQueries({ queryKey: FAILURES }, { cancelRefetch: false }); }, [queries, failed]);
   return useQuery({
     queryKey: FAILURES,
-    queryFn: ({ signal }) => {
+    queryFn: async ({ signal }) => {
       const query = { status: "FAILED", limit: MOST_FAILURES, exclude: "payload,result" } as const;
-      return dataOf(client.GET("/jobs", { params: { query }, signal }));
+      const jobs = await dataOf(client.GET("/jobs", { params: { query }, signal }));
+      return jobs.toSorted((a, b) => (b.finished_at ?? "").localeCompare(a.finished_at ?? ""));
     },
     refetchInterval: READ_AGAIN_MS,
   });

@@ -84,7 +84,7 @@ const COLUMNS: readonly Column<QueueRow>[] = [
 const ACTIONS: Column<QueueRow> = {
   id: "actions",
   name: "",
-  width: "7.25rem",
+  width: "8rem",
   align: "end",
   isFixed: true,
   cell: ({ queue }) => <PauseButton queue={queue} />,

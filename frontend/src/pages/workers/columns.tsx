@@ -49,7 +49,7 @@ export const COLUMNS: readonly Column<WorkerRow>[] = [
         <span>
           {running_count} of {concurrency}
         </span>
-        <meter className="slots" value={running_count} max={concurrency} aria-label="Slots in use" />
+        <progress value={running_count} max={concurrency} aria-label="Slots in use" />
       </span>
     ),
   },
