@@ -2,12 +2,12 @@
 
 import { duration } from "./times";
 
-/** Whole ones: there is no half a job. */
-export const COUNTS: readonly number[] = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((of) => of * 10 ** power)).flat();
+/** Of so many a minute: where little goes on, one in an hour is seen as well. */
+export const RATES: readonly number[] = Array.from({ length: 11 }, (_, power) => [1, 2, 5].map((of) => Number(`${of}e${power - 2}`))).flat();
 
 /** Seconds: thousandths as decimals, and from a minute on what a clock has. */
 export const SECONDS: readonly number[] = [
-  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30,
+  0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30,
   ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60),
   ...[1, 2, 3, 6, 12].map((hours) => hours * 3_600),
   ...[1, 2, 5, 10, 20].map((days) => days * 86_400),
@@ -21,12 +21,12 @@ export function seconds(value: number): string {
   return duration(value * 1_000);
 }
 
-/** A number on a narrow axis: 900, 1.2k, 35k, 2M. */
+/** A number on a narrow axis: 0.02, 900, 1.2k, 35k, 2M. */
 export function count(value: number): string {
   return COMPACT.format(value).toLowerCase().replace("m", "M");
 }
 
-const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
 /** Beside marks that lie as far apart: the time of day, or the day where it is midnight or no hours are told. */
 export function moment(at: number, apart: number): string {

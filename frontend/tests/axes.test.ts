@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { count, moment, SECONDS, seconds } from "../src/axes";
+import { count, moment, RATES, SECONDS, seconds } from "../src/axes";
 
 it.each([
   [0, "0"],
@@ -18,12 +18,14 @@ it.each([
   expect(seconds(value)).toBe(words);
 });
 
-it("marks of an axis in seconds rise, and are short", () => {
-  expect(SECONDS).toEqual(SECONDS.toSorted((a, b) => a - b));
+it("marks rise, and are short", () => {
+  for (const marks of [SECONDS, RATES]) expect(marks).toEqual(marks.toSorted((a, b) => a - b));
   expect(SECONDS.filter((mark) => seconds(mark).length > 5)).toEqual([]);
+  expect(RATES.filter((mark) => count(mark).length > 4)).toEqual([]);
 });
 
 it.each([
+  [0.02, "0.02"],
   [900, "900"],
   [1_200, "1.2k"],
   [35_000, "35k"],

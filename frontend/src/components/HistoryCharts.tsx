@@ -1,6 +1,6 @@
 import "../styles/figures.css";
 import type { ReactNode } from "react";
-import { COUNTS, count, SECONDS, seconds } from "../axes";
+import { count, RATES, SECONDS, seconds } from "../axes";
 import { RANGES, type History, type Percentiles, type RangeName } from "../series";
 import { Chart, type Series } from "./Chart";
 
@@ -22,7 +22,7 @@ export function HistoryCharts({ history, range, isOld }: HistoryChartsProps) {
   return (
     <div className="charts" data-busy={isOld} data-testid="charts">
       <Box title="Ended per minute" note={note}>
-        {history && <Chart label="Attempts that ended, a minute" times={history.times} series={ends(history)} format={count} marks={COUNTS} height={HEIGHT} sync={SYNC} />}
+        {history && <Chart label="Attempts that ended, a minute" times={history.times} series={ends(history)} format={count} marks={RATES} height={HEIGHT} sync={SYNC} />}
       </Box>
       <Box title="Wait before a start">
         {history && <Chart label="Seconds from due to started" times={history.times} series={lengths(history.wait)} format={seconds} marks={SECONDS} height={HEIGHT} sync={SYNC} />}

@@ -83,7 +83,7 @@ const COLUMNS: readonly Column<QueueRow>[] = [
 
 const ACTIONS: Column<QueueRow> = {
   id: "actions",
-  name: "",
+  name: "Actions",
   width: "8rem",
   align: "end",
   isFixed: true,
