@@ -57,7 +57,7 @@ function options(
   return {
     width: parent.clientWidth,
     height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, ...(sync !== undefined && { sync: { key: sync } }) },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
