@@ -16,3 +16,7 @@ export function hrefTo({ jobId, filter }: Route): string {
 export function goTo(route: Route): void {
   window.location.hash = hrefTo(route);
 }
+
+export function queueHref(name: string): string {
+  return `#/queues/${encodeURIComponent(name)}`;
+}

@@ -4,13 +4,17 @@ import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRout
 import { Broken } from "./components/Broken";
 import { Loading } from "./components/states";
 import { Nowhere } from "./pages/nowhere";
-import { jobsSearch, parsed, text, written, type Raw } from "./search";
+import { jobsSearch, parsed, rangeSearch, text, written, type Raw } from "./search";
 import { Gate } from "./shell/Gate";
 
 const root = createRootRoute({ component: Gate });
 const at = <const Path extends string>(path: Path) => ({ getParentRoute: () => root, path });
 
-const overview = createRoute({ ...at("/"), component: lazyRouteComponent(() => import("./pages/overview"), "OverviewPage") });
+const overview = createRoute({
+  ...at("/"),
+  validateSearch: rangeSearch,
+  component: lazyRouteComponent(() => import("./pages/overview"), "OverviewPage"),
+});
 
 const jobs = createRoute({
   ...at("/jobs"),
@@ -21,7 +25,11 @@ const jobs = createRoute({
 const job = createRoute({ getParentRoute: () => jobs, path: "$jobId" });
 
 const queues = createRoute({ ...at("/queues"), component: lazyRouteComponent(() => import("./pages/queues"), "QueuesPage") });
-const queue = createRoute({ ...at("/queues/$name"), component: lazyRouteComponent(() => import("./pages/queue"), "QueuePage") });
+const queue = createRoute({
+  ...at("/queues/$name"),
+  validateSearch: rangeSearch,
+  component: lazyRouteComponent(() => import("./pages/queue"), "QueuePage"),
+});
 const schedules = createRoute({
   ...at("/schedules"),
   component: lazyRouteComponent(() => import("./pages/schedules"), "SchedulesPage"),

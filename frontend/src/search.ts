@@ -1,6 +1,7 @@
 /** What stands behind the `?` of an address. All of it is text, and what nobody knows is dropped. */
 
 import { STATUSES, type JobFilter, type JobStatus } from "./jobs";
+import { RANGE_NAMES, type RangeName } from "./series";
 
 export type Raw = Readonly<Record<string, unknown>>;
 
@@ -61,4 +62,13 @@ function moment(raw: Raw, name: string): string | undefined {
 
 export function filterOf({ status, job_type, queue, tag }: JobsSearch): JobFilter {
   return { status: status ?? null, jobType: job_type ?? null, queue: queue ?? null, tag: tag ?? null };
+}
+
+/** How far back a page looks; without one, fifteen minutes. */
+export interface RangeSearch {
+  readonly range?: RangeName;
+}
+
+export function rangeSearch(raw: Raw): RangeSearch {
+  return given({ range: oneOf(raw, "range", RANGE_NAMES) });
 }

@@ -19,7 +19,7 @@ const QUEUES = [
   { ...QUEUE, name: "a", oldest_age_seconds: 3, in_per_minute: 1.5, out_per_minute: 1 },
   { ...QUEUE, name: "b", oldest_age_seconds: null, in_per_minute: 0.5, out_per_minute: 2 },
 ];
-const STATS = { at: "2026-11-25T14:00:00Z", counts: { QUEUED: 2 }, series: [] };
+const STATS = { at: "2026-11-25T14:00:00Z", counts: { QUEUED: 2 }, series: [], step_minutes: 1 };
 
 it("what was polled is told as it is pushed", () => {
   expect(together(STATS, QUEUES, 3)).toMatchObject({

@@ -20,6 +20,8 @@ export interface ChartProps {
   readonly times: readonly number[];
   readonly series: readonly Series[];
   readonly format?: (value: number) => string;
+  /** How far apart marks may lie, rising: those of `axes.ts`. */
+  readonly marks?: readonly number[];
   /** px, without the legend. */
   readonly height?: number;
   /** Charts with the same word move their cursors together. */

@@ -75,7 +75,7 @@ const OVERSCAN = 12;
 const HEAD = 86; // px above the first row in sight: the page's header and the table's head
 
 export function DataTable<Row extends object>(props: DataTableProps<Row>) {
-  const { caption, columns, rows, idOf, openId, choice = {}, chosen, onChoose, total } = props;
+  const { caption, columns, rows, idOf, openId, choice = NO_CHOICE, chosen, onChoose, total } = props;
   const definitions = useMemo(() => columns.map(definition), [columns]);
   const visible = useMemo(
     () => Object.fromEntries(columns.map((column) => [column.id, isShown(column, choice)])),
@@ -194,6 +194,7 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
 }
 
 const NO_ROWS: never[] = [];
+const NO_CHOICE: Choice = {};
 
 /** How far below the top of the page it begins: what is above it comes and grows. */
 function useTop(element: RefObject<HTMLElement | null>): number {

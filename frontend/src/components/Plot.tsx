@@ -2,12 +2,13 @@
 
 import { useEffect, useLayoutEffect, useRef, useSyncExternalStore } from "react";
 import uPlot from "uplot";
+import { moment } from "../axes";
 import { looksDark, onTheme } from "../theme";
 import type { ChartProps, Colour, Series } from "./Chart";
 
-type PlotProps = Required<Omit<ChartProps, "sync">> & Pick<ChartProps, "sync">;
+type PlotProps = Required<Omit<ChartProps, "sync" | "marks">> & Pick<ChartProps, "sync" | "marks">;
 
-export default function Plot({ times, series, format, height, sync }: PlotProps) {
+export default function Plot({ times, series, format, height, sync, marks }: PlotProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const isDark = useSyncExternalStore(onTheme, looksDark);
@@ -24,7 +25,7 @@ export default function Plot({ times, series, format, height, sync }: PlotProps)
   useEffect(() => {
     const parent = place.current;
     if (!parent) return;
-    const made = new uPlot(options(parent, looks, height, sync, (value) => formatter.current(value)), data.current, parent);
+    const made = new uPlot(options(parent, looks, height, sync, marks, (value) => formatter.current(value)), data.current, parent);
     plot.current = made;
     const observer = new ResizeObserver(() => { made.setSize({ width: parent.clientWidth, height }); });
     observer.observe(parent);
@@ -33,7 +34,7 @@ export default function Plot({ times, series, format, height, sync }: PlotProps)
       made.destroy();
       plot.current = null;
     };
-  }, [looks, height, sync, isDark]);
+  }, [looks, height, sync, marks, isDark]);
   return <div ref={place} style={{ minHeight: height + 24 }} />;
 }
 
@@ -42,6 +43,7 @@ function options(
   looks: string,
   height: number,
   sync: string | undefined,
+  marks: readonly number[] | undefined,
   format: (value: number) => string,
 ): uPlot.Options {
   const colour = (name: string) => resolved(parent, name);
@@ -57,9 +59,12 @@ function options(
     padding: [8, 16, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, ...(sync !== undefined && { sync: { key: sync } }) },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
-    axes: [{ ...axis, grid: { show: false }, size: 28, space: 70, values: (_plot, times, _axis, _space, step) => times.map((at) => moment(at, step)) }, { ...axis, size: 48, values: (_plot, values) => values.map((value) => format(value)) }],
+    axes: [
+      { ...axis, size: 26, grid: { show: false }, space: 70, values: (_plot, times, _axis, _space, apart) => times.map((at) => moment(at, apart)) },
+      { ...axis, size: 52, values: (_plot, values) => values.map((value) => format(value)), ...(marks && { incrs: [...marks] }) },
+    ],
     series: [
-      { value: (_plot, at: number | null) => (at === null ? "–" : moment(at, MINUTE)), label: "At" },
+      { value: (_plot, at) => (Number.isFinite(at) ? new Date(at * 1_000).toLocaleString("en-GB", WHEN) : ""), label: "At" },
       ...looks.split("\n").map((look) => drawn(look, colour, format)),
     ],
   };
@@ -73,22 +78,20 @@ function drawn(look: string, colour: (name: string) => string, format: (value: n
     label: label.toReversed().join(" "),
     stroke,
     width: bars ? 0 : 1.5,
-    points: { show: false },
+    points: { show: true, size: 4, fill: stroke, width: 0, filter: alone },
     value: (_plot, value: number | null) => (value === null ? "–" : format(value)),
     ...(shape !== "line" && { fill: bars ? stroke : faded(stroke) }),
     ...(bars && { paths: bars }),
   };
 }
 
-const MINUTE = 60;
-const DAY = 86_400;
+const WHEN = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" } as const;
 
-/** As exact as the step to the next one. */
-function moment(at: number, step: number): string {
-  const date = new Date(at * 1_000);
-  if (step >= DAY) return date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
-  const seconds = step < MINUTE && ({ second: "2-digit" } as const);
-  return date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", ...seconds, hour12: false });
+/** A value between two gaps has no line to be seen by. */
+function alone(plot: uPlot, series: number): number[] {
+  const values = plot.data[series] ?? [];
+  const isThere = (at: number) => values[at] !== undefined && values[at] !== null;
+  return Array.from(values.keys()).filter((at) => isThere(at) && !isThere(at - 1) && !isThere(at + 1));
 }
 
 /** A token's colour as the theme has it now. The style sheet alone knows `light-dark`. */

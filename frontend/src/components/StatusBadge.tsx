@@ -12,7 +12,7 @@ export const LABELS: Record<JobStatus, string> = {
   BLOCKED: "Blocked",
 };
 
-const ICONS: Record<JobStatus, IconName> = {
+export const ICONS: Record<JobStatus, IconName> = {
   QUEUED: "queue",
   SCHEDULED: "clock",
   RETRYING: "retry",
@@ -21,6 +21,15 @@ const ICONS: Record<JobStatus, IconName> = {
   FAILED: "cross-circle",
   CANCELLED: "slash-circle",
   BLOCKED: "lock",
+};
+
+/** Its colour, where numbers of it are told. */
+export const TONES: Readonly<Partial<Record<JobStatus, "ok" | "bad" | "warn" | "run" | "later">>> = {
+  SCHEDULED: "later",
+  RETRYING: "warn",
+  RUNNING: "run",
+  COMPLETED: "ok",
+  FAILED: "bad",
 };
 
 interface StatusBadgeProps {
