@@ -30,7 +30,7 @@ export function JobDetails({ job, isWhole, jobType, route }: JobDetailsProps) {
         <div className="job-top">
           <JobActions job={job} route={route} />
           {status === "RUNNING" && job.progress && <Progress progress={job.progress} />}
-          {job.error && status !== "COMPLETED" && <p className={`notice ${status === "FAILED" ? "notice-bad" : ""}`}>{job.error}</p>}
+          {job.error && status !== "COMPLETED" && !job.errors?.length && <p className={`notice ${status === "FAILED" ? "notice-bad" : ""}`}>{job.error}</p>}
         </div>
         <Section title="Timeline">
           <Timeline job={job} />

@@ -11,7 +11,7 @@ import { Outcome } from "./Outcome";
 
 export const COLUMNS: readonly Column<ShownJob>[] = [
   { id: "id", name: "ID", width: "9.5rem", isFixed: true, card: "start", cell: ({ id }) => <ShortId id={id} /> },
-  { id: "status", name: "Status", width: "7.25rem", isFixed: true, card: "end", cell: (job) => <Status job={job} /> },
+  { id: "status", name: "Status", width: "8.25rem", isFixed: true, card: "end", cell: (job) => <Status job={job} /> },
   { id: "type", name: "Type", width: "9rem", card: "start", cell: ({ job_type }) => <span title={job_type}>{job_type}</span> },
   { id: "queue", name: "Queue", width: "7rem", isHidden: true, card: "none", cell: ({ queue }) => <span title={queue}>{queue}</span> },
   { id: "created", name: "Created", width: "5.25rem", card: "end", cell: ({ created_at }) => <Moment at={created_at} /> },
@@ -24,7 +24,7 @@ export const COLUMNS: readonly Column<ShownJob>[] = [
   { id: "key", name: "Key", width: "8rem", isHidden: true, card: "none", cell: ({ concurrency_key }) => <Words words={concurrency_key} /> },
   { id: "schedule", name: "Schedule", width: "8rem", isHidden: true, card: "none", cell: ({ schedule }) => <Words words={schedule} /> },
   { id: "worker", name: "Worker", width: "9rem", isHidden: true, card: "none", cell: ({ worker_id }) => <Words words={worker_id} /> },
-  { id: "outcome", name: "Outcome", cell: (job) => <OutcomeNow job={job} /> },
+  { id: "outcome", name: "Outcome", card: "plain", cell: (job) => <OutcomeNow job={job} /> },
 ];
 
 /** Beside an open job, which says all that itself. */
