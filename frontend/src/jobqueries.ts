@@ -8,7 +8,7 @@ import {
   type QueryClient,
   type UseQueryResult,
 } from "@tanstack/react-query";
-import { useEffect, useMemo } from "react";
+import { useCallback, useEffect, useMemo } from "react";
 import { cancelJob, copyJob, findJob, readJobs, readJobTypes, readLogs, readOlderJobs, reviveJob, submitJob } from "./api/calls";
 import type { Feed } from "./feed";
 import type { JobLogs } from "./frames";
@@ -42,10 +42,12 @@ export function useJobs(filter: JobFilter): Jobs {
   const { state } = useConnection();
   useCarried(filter);
   useInterest(useMemo(() => interestIn(queue, jobType), [queue, jobType]));
-  const query = useQuery({
+  // Another function would make another list with each drawing.
+  const narrowedTo = useCallback((previous: JobList | undefined) => previous && narrowed(previous, filter), [filter]);
+  const query = useQuery<JobList>({
     queryKey: jobsKey(filter),
     queryFn: ({ signal }) => readList(client, feed, filter, signal),
-    placeholderData: (previous) => previous && narrowed(previous, filter),
+    placeholderData: narrowedTo,
     gcTime: 0, // once it is off the screen nobody follows it
     structuralSharing: false, // lists share what has not changed by themselves, and comparing long ones takes its time
     refetchInterval: ({ state: { status, data } }) =>

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
@@ -20,6 +21,7 @@ from tests.e2e.test_dashboard import CHROMIUM, FLAGS, row
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 FLOOD = Path(__file__).with_name("flood.js")
 NOWHERE = {"url": "http://127.0.0.1:1/"}  # nobody listens there: it fails at once
+RUN = uuid4().hex[:8]
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -56,6 +58,11 @@ def show(page: Page, stack: RunningStack, address: str) -> None:
     expect(page.get_by_test_id("connection-state")).to_have_attribute("data-state", "live", timeout=15_000)
 
 
+def tag(word: str) -> str:
+    """One of this run."""
+    return f"{word}-{RUN}"
+
+
 def rows(page: Page) -> Locator:
     return page.get_by_test_id("job-row")
 
@@ -75,8 +82,8 @@ def test_a_job_submitted_by_curl_appears_and_moves(page: Page, stack: RunningSta
 
 
 def test_ten_thousand_rows_are_scrolled_and_few_of_them_drawn(page: Page, stack: RunningStack) -> None:
-    batch(stack, 10_000, tags=["many"], delay_seconds=86_400)
-    show(page, stack, "?tag=many")
+    batch(stack, 10_000, tags=[tag("many")], delay_seconds=86_400)
+    show(page, stack, "?tag=" + tag("many"))
     end = page.get_by_text("10,000 jobs. That is all.")
     expect(rows(page).first).to_be_visible(timeout=15_000)
 
@@ -91,14 +98,14 @@ def test_ten_thousand_rows_are_scrolled_and_few_of_them_drawn(page: Page, stack:
     assert rows(page).count() <= 100
     page.keyboard.press("j")
     page.screenshot(path=BUILD / "jobs-10000.png")
-    assert stack.post("/jobs/cancel", {"tag": "many"}).status == 200
+    assert stack.post("/jobs/cancel", {"tag": tag("many")}).status == 200
 
 
 def test_five_hundred_failures_are_revived_with_their_count_shown_first(page: Page, stack: RunningStack) -> None:
-    batch(stack, 500, job_type="http_request", payload=NOWHERE, tags=["broken"], max_attempts=1)
-    failed = {"tag": "broken", "dry_run": True}
+    batch(stack, 500, job_type="http_request", payload=NOWHERE, tags=[tag("broken")], max_attempts=1)
+    failed = {"tag": tag("broken"), "dry_run": True}
     wait_until(lambda: stack.post("/jobs/revive", failed).json()["count"] == 500, 90)
-    show(page, stack, "?status=FAILED&tag=broken")
+    show(page, stack, "?status=FAILED&tag=" + tag("broken"))
     expect(rows(page).first).to_be_visible(timeout=15_000)
 
     page.get_by_test_id("bulk-menu").click()
@@ -111,8 +118,8 @@ def test_five_hundred_failures_are_revived_with_their_count_shown_first(page: Pa
 
 
 def test_chosen_rows_are_cancelled_and_those_between_two_clicks_are_chosen(page: Page, stack: RunningStack) -> None:
-    batch(stack, 8, tags=["choose"], delay_seconds=86_400)
-    show(page, stack, "?tag=choose")
+    batch(stack, 8, tags=[tag("choose")], delay_seconds=86_400)
+    show(page, stack, "?tag=" + tag("choose"))
     boxes = rows(page).get_by_role("checkbox")
     expect(boxes).to_have_count(8, timeout=15_000)
 
@@ -129,13 +136,13 @@ def test_chosen_rows_are_cancelled_and_those_between_two_clicks_are_chosen(page:
 
 
 def test_new_rows_are_announced_and_not_thrown_under_the_cursor(page: Page, stack: RunningStack) -> None:
-    batch(stack, 3, tags=["calm"], delay_seconds=86_400)
-    show(page, stack, "?tag=calm")
+    batch(stack, 3, tags=[tag("calm")], delay_seconds=86_400)
+    show(page, stack, "?tag=" + tag("calm"))
     expect(rows(page)).to_have_count(3, timeout=15_000)
     first = rows(page).first.get_attribute("data-job-id")
     rows(page).nth(1).hover()
 
-    batch(stack, 12, tags=["calm"], delay_seconds=86_400)
+    batch(stack, 12, tags=[tag("calm")], delay_seconds=86_400)
 
     news = page.get_by_test_id("new-jobs")
     expect(news).to_have_text("12 new jobs", timeout=10_000)
@@ -147,12 +154,12 @@ def test_new_rows_are_announced_and_not_thrown_under_the_cursor(page: Page, stac
 
 
 def test_rows_that_leave_the_filter_stay_under_the_cursor_until_it_goes(page: Page, stack: RunningStack) -> None:
-    batch(stack, 2, tags=["leave"], delay_seconds=86_400)
-    show(page, stack, "?tag=leave&status=SCHEDULED")
+    batch(stack, 2, tags=[tag("leave")], delay_seconds=86_400)
+    show(page, stack, f"?tag={tag('leave')}&status=SCHEDULED")
     expect(rows(page)).to_have_count(2, timeout=15_000)
     rows(page).first.hover()
 
-    stack.post("/jobs/cancel", {"tag": "leave"})
+    stack.post("/jobs/cancel", {"tag": tag("leave")})
 
     expect(page.locator('[data-testid="job-row"][data-left][data-status="CANCELLED"]')).to_have_count(2, timeout=10_000)
     page.mouse.move(700, 20)
@@ -193,8 +200,8 @@ def test_a_job_is_found_by_the_first_digits_of_its_id(page: Page, stack: Running
 
 
 def test_the_keyboard_goes_along_rows_chooses_and_opens_them(page: Page, stack: RunningStack) -> None:
-    batch(stack, 3, tags=["keys"], delay_seconds=86_400)
-    show(page, stack, "?tag=keys")
+    batch(stack, 3, tags=[tag("keys")], delay_seconds=86_400)
+    show(page, stack, "?tag=" + tag("keys"))
     expect(rows(page)).to_have_count(3, timeout=15_000)
 
     for key in ("j", "j", "x"):
@@ -264,7 +271,7 @@ def test_a_log_is_followed_searched_and_filtered(page: Page, stack: RunningStack
 
 
 def test_a_job_tells_every_attempt_and_leads_to_its_like(page: Page, stack: RunningStack) -> None:
-    job = stack.submit("fail_job", {"seconds": 1, "n": 12345678901234567890}, max_attempts=2, tags=["billing"], queue="mail")
+    job = stack.submit("fail_job", {"seconds": 1, "n": 12345678901234567890}, max_attempts=2, tags=[tag("billing")], queue="mail")
     stack.wait_for(job["id"], 60, status="FAILED")
     show(page, stack, f"/{job['id']}")
 
@@ -272,9 +279,9 @@ def test_a_job_tells_every_attempt_and_leads_to_its_like(page: Page, stack: Runn
     expect(steps).to_have_count(4, timeout=10_000)
     expect(page.get_by_test_id("timeline")).to_contain_text(re.compile("Created.*Attempt 1 failed.*Attempt 2 failed.*Failed", re.DOTALL))
     expect(page.get_by_test_id("json").first).to_contain_text("12345678901234567890")
-    page.get_by_test_id("facts").get_by_role("link", name="billing").click()
+    page.get_by_test_id("facts").get_by_role("link", name=tag("billing")).click()
 
-    expect(page).to_have_url(re.compile(r"#/jobs\?tag=billing$"))
+    expect(page).to_have_url(re.compile(rf"#/jobs\?tag={tag('billing')}$"))
     expect(row(page, job["id"])).to_be_visible(timeout=10_000)
 
 
