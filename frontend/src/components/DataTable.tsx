@@ -223,7 +223,8 @@ export function isShown({ id, isHidden = false, isFixed = false }: Column<never>
 function focusRow(body: HTMLElement | null, id: string): void {
   requestAnimationFrame(() => {
     const row = body?.querySelector(`[data-row-id="${CSS.escape(id)}"]`);
-    row?.querySelector<HTMLElement>("[data-row-link], input")?.focus({ preventScroll: true });
+    const target = row?.querySelector<HTMLElement>("[data-row-link]") ?? row?.querySelector("input");
+    target?.focus({ preventScroll: true });
   });
 }
 
