@@ -12,6 +12,10 @@ export function curlSubmit(origin: string, submission: Submission): string {
   ].join(" \\\n");
 }
 
+export function curlShow(origin: string, id: string): string {
+  return `curl -sS ${quoted(new URL(`api/jobs/${encodeURIComponent(id)}`, origin).href)}`;
+}
+
 /** Submits the same job again. Defaults stay out of it. */
 export function curlAgain(origin: string, job: Job, jobType: JobType | undefined): string {
   const options: SubmitOptions = {

@@ -21,4 +21,6 @@ export class Feed {
   readonly jobs = new Channel<readonly Job[]>();
   readonly stats = new Channel<StatsNow>();
   readonly logs = new Channel<JobLogs>();
+  /** A subscription begins: what comes from now on is told. */
+  readonly subscribed = new Channel<null>();
 }

@@ -2,12 +2,14 @@
  * The table's rows: what was read over HTTP, with every push applied.
  *
  * A job's `version` decides between two accounts of it, whichever way and in whichever order they came. Versions of jobs that
- * are not shown are kept as well, so that a late push cannot bring back a row that has left the filter.
+ * are not shown are kept as well, so that a late push cannot bring back a row that has left the filter. Rows are sorted by id:
+ * a push finds its row by halving, so that a flood costs little however long the list is.
  */
 
 import { matches, type Job, type JobFilter } from "./jobs";
 
-export const MOST_ROWS = 500;
+export const MOST_ROWS = 20_000; // some 20 MB
+const MOST_LEFT = 1_000;
 const MOST_VERSIONS = 5_000; // some 400 KB; the longest unheard-of are forgotten first
 
 const JOB_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -26,20 +28,25 @@ export interface JobList {
   readonly oldest: string;
   /** Where the rows below are; null when there are none, or when no more are to be shown. */
   readonly next: string | null;
+  /** Of the jobs that were heard of last. */
   readonly versions: ReadonlyMap<string, number>;
+  /** Rows that have left the filter, as they stand now. */
+  readonly left: ReadonlyMap<string, Job>;
   /** When the newest read was begun, in ms since the epoch. */
   readonly readAt: number;
 }
 
 export function emptyList(filter: JobFilter): JobList {
-  return { filter, rows: [], oldest: "", next: null, versions: new Map(), readAt: 0 };
+  return { filter, rows: [], oldest: "", next: null, versions: new Map(), left: new Map(), readAt: 0 };
 }
 
 /** The list with pushed jobs applied. The same object when they told nothing new. */
 export function applyUpdates(list: JobList, updates: readonly Job[]): JobList {
   const news = newestOfEach(updates).filter((job) => isNews(list, job));
   if (news.length === 0) return list;
-  return withRows(list, placed(list, news), remembered(list.versions, news));
+  const gone = news.filter((job) => !belongs(list, job) && rowOf(list, job.id) !== undefined);
+  const left = gone.length > 0 ? latest(list.left, gone.map((job) => [job.id, job]), MOST_LEFT) : list.left;
+  return bounded({ ...list, left, versions: remembered(list.versions, news) }, placed(list, news));
 }
 
 /**
@@ -89,44 +96,88 @@ function newestOfEach(updates: readonly Job[]): readonly Job[] {
 }
 
 function isNews(list: JobList, job: Job): boolean {
-  return job.version > (list.versions.get(job.id) ?? -1);
+  return job.version > versionOf(list, job.id);
+}
+
+/** Nothing for what nobody has heard of. */
+function versionOf({ rows, versions }: JobList, id: string): number {
+  return Math.max(versions.get(id) ?? -1, rows[placeOf(rows, id)]?.version ?? -1);
+}
+
+export function rowOf({ rows }: JobList, id: string): Job | undefined {
+  return rows[placeOf(rows, id)];
+}
+
+/** Where the row is; -1: nowhere. */
+function placeOf(rows: readonly Job[], id: string): number {
+  let [from, to] = [0, rows.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((rows[middle]?.id ?? "") > id) from = middle + 1;
+    else to = middle;
+  }
+  return rows[from]?.id === id ? from : -1;
+}
+
+function belongs({ filter, oldest }: JobList, job: Job): boolean {
+  return job.id >= oldest && matches(filter, job);
 }
 
 function placed(list: JobList, news: readonly Job[]): readonly Job[] {
-  const rows = new Map(list.rows.map((row) => [row.id, row]));
+  const rows = [...list.rows];
+  const gone = new Set<string>();
+  const added: Job[] = [];
   for (const job of news) {
-    if (matches(list.filter, job) && job.id >= list.oldest) rows.set(job.id, job);
-    else rows.delete(job.id);
+    const place = placeOf(rows, job.id);
+    if (!belongs(list, job)) gone.add(job.id);
+    else if (place < 0) added.push(job);
+    else rows[place] = job;
   }
-  return [...rows.values()];
+  const kept = gone.size > 0 ? rows.filter(({ id }) => !gone.has(id)) : rows;
+  return added.length > 0 ? merged(kept, added.sort(newestFirst)) : kept;
+}
+
+/** Both sorted. What is new is mostly newer than all the rest. */
+function merged(rows: readonly Job[], added: readonly Job[]): readonly Job[] {
+  if ((rows[0]?.id ?? "") < (added.at(-1)?.id ?? "")) return [...added, ...rows];
+  return [...rows, ...added].sort(newestFirst);
+}
+
+/** Ids are UUIDv7: their order is time's. */
+function newestFirst(a: Job, b: Job): number {
+  return a.id < b.id ? 1 : -1;
 }
 
 /** Of each answered job the newer account; none when the newer one said that it has left the filter. */
 function newerOfBoth(known: JobList, answer: readonly Job[]): readonly Job[] {
-  const rows = new Map(known.rows.map((row) => [row.id, row]));
-  return answer.flatMap((job) => {
-    const isOlder = job.version < (known.versions.get(job.id) ?? -1);
-    return isOlder ? (rows.get(job.id) ?? []) : job;
-  });
+  return answer.flatMap((job) => (job.version < versionOf(known, job.id) ? (rowOf(known, job.id) ?? []) : job));
 }
 
 function withRows(list: JobList, rows: readonly Job[], versions: ReadonlyMap<string, number>): JobList {
-  const sorted = rows.toSorted((a, b) => (a.id < b.id ? 1 : -1)); // ids are UUIDv7: their order is time's
-  if (sorted.length <= MOST_ROWS) return { ...list, rows: sorted, versions };
+  return bounded({ ...list, versions }, rows.toSorted(newestFirst));
+}
+
+function bounded(list: JobList, sorted: readonly Job[]): JobList {
+  if (sorted.length <= MOST_ROWS) return { ...list, rows: sorted };
   const most = sorted.slice(0, MOST_ROWS);
   // The next page would no longer begin where these rows end.
-  return { ...list, rows: most, versions, oldest: most.at(-1)?.id ?? "", next: null };
+  return { ...list, rows: most, oldest: most.at(-1)?.id ?? "", next: null };
 }
 
 function remembered(versions: ReadonlyMap<string, number>, jobs: readonly Job[]): ReadonlyMap<string, number> {
-  const all = new Map(versions);
-  for (const job of jobs) {
-    const newest = Math.max(job.version, all.get(job.id) ?? -1);
-    all.delete(job.id); // to the end: a Map keeps the order of insertion
-    all.set(job.id, newest);
+  const newest = jobs.slice(-MOST_VERSIONS).map(({ id, version }) => [id, Math.max(version, versions.get(id) ?? -1)] as const);
+  return latest(versions, newest, MOST_VERSIONS);
+}
+
+/** With these as the last ones: a Map keeps the order of insertion. The first of too many are forgotten. */
+function latest<T>(known: ReadonlyMap<string, T>, told: readonly (readonly [string, T])[], most: number): ReadonlyMap<string, T> {
+  const all = new Map(known);
+  for (const [id, value] of told) {
+    all.delete(id);
+    all.set(id, value);
   }
   for (const id of all.keys()) {
-    if (all.size <= MOST_VERSIONS) break;
+    if (all.size <= most) break;
     all.delete(id);
   }
   return all;

@@ -4,7 +4,7 @@ import type { JobLogs } from "./frames";
 import type { Job } from "./jobs";
 
 const LATE_MS = 5_000; // lines may be written a moment after the outcome
-const MOST_REQUESTS = 5;
+const MOST_REQUESTS = 30; // an attempt logs at most a thousand lines, which fit into an answer
 
 export interface LogLine {
   readonly attempt: number;

@@ -8,7 +8,7 @@ import {
   type QueryClient,
   type UseQueryResult,
 } from "@tanstack/react-query";
-import { useEffect, useMemo } from "react";
+import { useCallback, useEffect, useMemo } from "react";
 import { cancelJob, copyJob, findJob, readJobs, readJobTypes, readLogs, readOlderJobs, reviveJob, submitJob } from "./api/calls";
 import type { Feed } from "./feed";
 import type { JobLogs } from "./frames";
@@ -18,7 +18,9 @@ import { isLater, NO_LINES, readOn, taken, type JobLog } from "./joblog";
 import { applyUpdate, needsReading, type Job, type JobFilter, type JobMove } from "./jobs";
 import { useConnection, useInterest, useSources } from "./sources";
 
-const PAGE_ROWS = 100;
+const FIRST_ROWS = 100;
+const PAGE_ROWS = 1_000;
+const READ_AGAIN_MS_A_ROW = 6; // twenty thousand rows take a while, and are asked for more seldom
 const READ_AGAIN_LIVE_MS = 60_000; // a push is a courtesy: one that got lost is made up for within this time
 const READ_LOG_MS = 1_000;
 const READ_AGAIN_MS = 10_000; // while nothing is pushed, or a read has failed
@@ -40,13 +42,19 @@ export function useJobs(filter: JobFilter): Jobs {
   const { state } = useConnection();
   useCarried(filter);
   useInterest(useMemo(() => interestIn(queue, jobType), [queue, jobType]));
-  const query = useQuery({
+  // Another function would make another list with each drawing.
+  const narrowedTo = useCallback((previous: JobList | undefined) => previous && narrowed(previous, filter), [filter]);
+  const query = useQuery<JobList>({
     queryKey: jobsKey(filter),
     queryFn: ({ signal }) => readList(client, feed, filter, signal),
-    placeholderData: (previous) => previous && narrowed(previous, filter),
+    placeholderData: narrowedTo,
     gcTime: 0, // once it is off the screen nobody follows it
-    refetchInterval: ({ state: { status } }) =>
-      state === "live" && status === "success" ? READ_AGAIN_LIVE_MS : READ_AGAIN_MS,
+    structuralSharing: false, // lists share what has not changed by themselves, and comparing long ones takes its time
+    refetchInterval: ({ state: { status, data } }) =>
+      Math.max(
+        state === "live" && status === "success" ? READ_AGAIN_LIVE_MS : READ_AGAIN_MS,
+        (data?.rows.length ?? 0) * READ_AGAIN_MS_A_ROW,
+      ),
   });
   const more = useMutation({ mutationFn: () => readMore(client, filter) });
   return {
@@ -56,13 +64,13 @@ export function useJobs(filter: JobFilter): Jobs {
 }
 
 /** Brings what is pushed into the list. */
-function useCarried({ status, jobType, queue, tag }: JobFilter): void {
+function useCarried(filter: JobFilter): void {
   const client = useQueryClient();
   const { feed } = useSources();
   useEffect(() => {
-    const key = jobsKey({ status, jobType, queue, tag });
+    const key = jobsKey(filter);
     return feed.jobs.listen((jobs) => { client.setQueryData<JobList>(key, (list) => list && applyUpdates(list, jobs)); });
-  }, [client, feed, status, jobType, queue, tag]);
+  }, [client, feed, filter]);
 }
 
 /** All that may enter or leave a list. */
@@ -88,14 +96,15 @@ async function readList(client: QueryClient, feed: Feed, filter: JobFilter, sign
 async function readMore(client: QueryClient, filter: JobFilter): Promise<void> {
   const next = knownList(client, filter)?.next;
   if (!next) return;
-  const page = await readOlderJobs(next, PAGE_ROWS, new AbortController().signal);
+  const shown = knownList(client, filter)?.rows.length ?? 0;
+  const page = await readOlderJobs(next, Math.min(PAGE_ROWS, Math.max(FIRST_ROWS, shown)), new AbortController().signal);
   client.setQueryData<JobList>(jobsKey(filter), (list) => (list?.next === next ? afterMore(list, page) : list));
 }
 
 /** As many as are shown, so that one answer brings all of them up to date. */
 function rowsToRead(client: QueryClient, filter: JobFilter): number {
   const shown = knownList(client, filter)?.rows.length ?? 0;
-  return Math.min(MOST_ROWS, Math.ceil(Math.max(shown, 1) / PAGE_ROWS) * PAGE_ROWS);
+  return Math.min(MOST_ROWS, Math.ceil(Math.max(shown, 1) / FIRST_ROWS) * FIRST_ROWS);
 }
 
 function knownList(client: QueryClient, filter: JobFilter): JobList | undefined {
@@ -185,13 +194,24 @@ export function useMove(id: string) {
   });
 }
 
-/** Followed while it may grow, by looking every second where nobody pushes; and read once more from the beginning after that. */
-export function useJobLog(id: string, isGrowing: boolean): UseQueryResult<JobLog> {
+/**
+ * moment: where the job stands. When that changes, an attempt may have ended, whose last lines nobody pushed.
+ *
+ * Followed while it may grow, by looking every second where nobody pushes; and read once more from the
+ * beginning after that.
+ */
+export function useJobLog(id: string, isGrowing: boolean, moment: string): UseQueryResult<JobLog> {
   const client = useQueryClient();
   const { feed } = useSources();
   useInterest(useMemo(() => (isGrowing ? { logs: [id] } : null), [id, isGrowing]));
   useEffect(
     () => feed.logs.listen((logs) => { if (logs.job_id === id) tellLines(client, logs); }),
+    [client, feed, id],
+  );
+  useEffect(() => { void client.invalidateQueries({ queryKey: ["log", id] }); }, [client, id, moment]);
+  // Lines that were logged while nobody listened are told by no frame.
+  useEffect(
+    () => feed.subscribed.listen(() => { void client.invalidateQueries({ queryKey: ["log", id] }); }),
     [client, feed, id],
   );
   return useQuery<JobLog>({

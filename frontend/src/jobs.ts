@@ -23,8 +23,12 @@ export interface Progress {
 export interface JobFault {
   readonly attempt: number;
   readonly at: string;
+  /** Not told of attempts of long ago. */
+  readonly started_at?: string;
+  readonly worker_id?: string;
   readonly type: string;
   readonly message: string;
+  /** Empty for viewers. */
   readonly traceback: string;
 }
 
@@ -70,14 +74,8 @@ export interface JobType {
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-export interface JobFilter {
-  readonly status: JobStatus | null;
-  readonly jobType: string | null;
-  readonly queue: string | null;
-  readonly tag: string | null;
-}
 
-export const ALL_JOBS: JobFilter = { status: null, jobType: null, queue: null, tag: null };
+export { ALL_JOBS, matches, type JobFilter } from "./jobfilter";
 
 /** SCHEDULED and RETRYING mean "queued, but not due": when the time has come they are QUEUED, and nobody pushes that. */
 export function statusAt(job: Job, now: number): JobStatus {
@@ -106,15 +104,6 @@ export function movesOf({ status, cancel_requested_at }: Job): readonly JobMove[
     case "BLOCKED":
       return cancel_requested_at ? ["copy"] : ["copy", "cancel"];
   }
-}
-
-export function matches(filter: JobFilter, job: Job): boolean {
-  return (
-    (filter.status === null || filter.status === job.status) &&
-    (filter.jobType === null || filter.jobType === job.job_type) &&
-    (filter.queue === null || filter.queue === job.queue) &&
-    (filter.tag === null || job.tags.includes(filter.tag))
-  );
 }
 
 /** A job read by its id with a push applied. What the push leaves out is kept: a payload never changes. */

@@ -41,6 +41,8 @@ export interface LiveOptions {
   readonly onUpdates: (jobs: readonly Job[]) => void;
   readonly onStats: (stats: StatsNow) => void;
   readonly onLogs: (logs: JobLogs) => void;
+  /** A subscription was answered: from now on it is told what it asked for. */
+  readonly onSubscribed?: () => void;
   /** Reads everything over HTTP again. Rejects when that could not be done. */
   readonly catchUp: () => Promise<void>;
 }
@@ -182,6 +184,7 @@ export class Live {
 
   private subscribed(eventId: string | undefined): void {
     this.answered();
+    this.options.onSubscribed?.();
     if (this.isOlder) {
       this.isOlder = false; // it was only slow
       this.ask(subscriptionTo(this.interests));

@@ -27,6 +27,7 @@ const live = new Live({
   onUpdates: feed.jobs.tell,
   onStats: feed.stats.tell,
   onLogs: feed.logs.tell,
+  onSubscribed: () => { feed.subscribed.tell(null); },
   catchUp: () => readAgain(client),
 });
 

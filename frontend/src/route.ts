@@ -1,7 +1,7 @@
 /** Addresses within the page, as text: for rows by the hundred, which need no more than an `href`. */
 
 import type { JobFilter } from "./jobs";
-import { written } from "./search";
+import { searchOf, written } from "./search";
 
 export interface Route {
   readonly jobId: string | null;
@@ -10,11 +10,13 @@ export interface Route {
 
 export function hrefTo({ jobId, filter }: Route): string {
   const path = jobId ? `#/jobs/${encodeURIComponent(jobId)}` : "#/jobs";
-  return path + written({ status: filter.status, job_type: filter.jobType, queue: filter.queue, tag: filter.tag });
+  return path + written({ ...searchOf(filter) });
 }
 
-export function goTo(route: Route): void {
-  window.location.hash = hrefTo(route);
+/** isStep: whether Back leads to where the reader was. */
+export function goTo(route: Route, isStep = true): void {
+  if (isStep) window.location.hash = hrefTo(route);
+  else window.location.replace(hrefTo(route));
 }
 
 export function queueHref(name: string): string {

@@ -1,6 +1,7 @@
 /** What stands behind the `?` of an address. All of it is text, and what nobody knows is dropped. */
 
-import { STATUSES, type JobFilter, type JobStatus } from "./jobs";
+import { ALL_JOBS, isIdPrefix, SPANS, type JobFilter, type Within } from "./jobfilter";
+import { STATUSES, type JobStatus } from "./jobs";
 import { RANGE_NAMES, type RangeName } from "./series";
 
 export type Raw = Readonly<Record<string, unknown>>;
@@ -27,12 +28,15 @@ export function oneOf<T extends string>(raw: Raw, name: string, words: readonly 
   return words.find((word) => word === raw[name]);
 }
 
-/** The filter bar, in the words of `GET /jobs`. */
+/** The filter bar, in the words of `GET /jobs`; and `within`, which the API does not know. */
 export interface JobsSearch {
   readonly status?: JobStatus;
   readonly queue?: string;
   readonly job_type?: string;
   readonly tag?: string;
+  readonly concurrency_key?: string;
+  readonly id?: string;
+  readonly within?: Within;
   readonly created_after?: string;
   readonly created_before?: string;
 }
@@ -43,6 +47,9 @@ export function jobsSearch(raw: Raw): JobsSearch {
     queue: text(raw, "queue"),
     job_type: text(raw, "job_type"),
     tag: text(raw, "tag"),
+    concurrency_key: text(raw, "concurrency_key"),
+    id: [text(raw, "id") ?? ""].find(isIdPrefix),
+    within: oneOf(raw, "within", Object.keys(SPANS) as Within[]),
     created_after: moment(raw, "created_after"),
     created_before: moment(raw, "created_before"),
   });
@@ -60,8 +67,33 @@ function moment(raw: Raw, name: string): string | undefined {
   return value !== undefined && !Number.isNaN(Date.parse(value)) ? value : undefined;
 }
 
-export function filterOf({ status, job_type, queue, tag }: JobsSearch): JobFilter {
-  return { status: status ?? null, jobType: job_type ?? null, queue: queue ?? null, tag: tag ?? null };
+export function filterOf(search: JobsSearch): JobFilter {
+  return {
+    ...ALL_JOBS,
+    status: search.status ?? null,
+    jobType: search.job_type ?? null,
+    queue: search.queue ?? null,
+    tag: search.tag ?? null,
+    key: search.concurrency_key ?? null,
+    id: search.id ?? null,
+    within: search.within ?? null,
+    after: search.created_after ?? null,
+    before: search.created_before ?? null,
+  };
+}
+
+export function searchOf(filter: JobFilter): JobsSearch {
+  return {
+    ...(filter.status && { status: filter.status }),
+    ...(filter.jobType && { job_type: filter.jobType }),
+    ...(filter.queue && { queue: filter.queue }),
+    ...(filter.tag && { tag: filter.tag }),
+    ...(filter.key && { concurrency_key: filter.key }),
+    ...(filter.id && { id: filter.id }),
+    ...(filter.within && { within: filter.within }),
+    ...(filter.after && { created_after: filter.after }),
+    ...(filter.before && { created_before: filter.before }),
+  };
 }
 
 /** How far back a page looks; without one, fifteen minutes. */

@@ -7,7 +7,7 @@ import { filterOf, jobsSearch, parsed } from "../src/search";
 import { aJob } from "./job";
 
 describe("the address", () => {
-  it.each([ALL_JOBS, { status: "FAILED", jobType: "csv_summary", queue: "slow", tag: "a b&c" }, { ...ALL_JOBS, tag: "123" }] as const)(
+  it.each([ALL_JOBS, { ...ALL_JOBS, status: "FAILED", jobType: "csv_summary", queue: "slow", tag: "a b&c" }, { ...ALL_JOBS, key: "user:7", id: "01a2", within: "1h" }, { ...ALL_JOBS, tag: "123" }, { ...ALL_JOBS, after: "2026-11-01T00:00:00.000Z", before: "2026-11-02T00:00:00.000Z" }] as const)(
     "says what is shown: %o",
     (filter) => {
       const [, query = ""] = hrefTo({ jobId: "01a2", filter }).split("?");
@@ -16,15 +16,15 @@ describe("the address", () => {
     },
   );
 
-  it.each(["", "status=LOST", "page=2", "status=", "created_after=soon"])("that says nothing known shows all jobs: %s", (query) => {
+  it.each(["", "status=LOST", "page=2", "status=", "created_after=soon", "id=xyz", "within=3w"])("that says nothing known shows all jobs: %s", (query) => {
     expect(jobsSearch(parsed(query))).toEqual({});
   });
 });
 
 it("a list is asked for by everything that it is filtered by", () => {
-  const query = jobsQuery({ status: "FAILED", jobType: "echo", queue: "slow", tag: "a b" }, 100);
+  const query = jobsQuery({ ...ALL_JOBS, status: "FAILED", jobType: "echo", queue: "slow", tag: "a b", key: "k", id: "01a2" }, 100);
 
-  expect(query.toString()).toBe("limit=100&status=FAILED&job_type=echo&queue=slow&tag=a+b");
+  expect(query.toString()).toBe("limit=100&exclude=payload&status=FAILED&job_type=echo&queue=slow&tag=a+b&concurrency_key=k&id=01a2");
 });
 
 it("the next page is read from the Link header, whatever stands in front of its query", () => {

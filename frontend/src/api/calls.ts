@@ -1,12 +1,16 @@
 /** Requests about jobs that say more than the typed client can: pages that are gathered, payloads as they were written. */
 
 import { Refused, send, type Problem } from "../http";
+import { now } from "../clock";
+import type { BulkMove, BulkProgress, Order } from "../bulk";
+import { conditionsOf } from "../jobfilter";
 import type { Job, JobFilter, JobType } from "../jobs";
 import type { JobPage } from "../joblist";
 import type { LogPage } from "../joblog";
 import { gathered } from "../shortpages";
 
 const LOG_LINES = 1_000; // the most that one answer holds
+const PAGE_ROWS = 1_000; // the same of jobs
 
 export interface Submission {
   readonly jobType: string;
@@ -25,26 +29,29 @@ export interface SubmitOptions {
 }
 
 export async function readJobs(filter: JobFilter, wanted: number, signal: AbortSignal): Promise<JobPage> {
-  return gathered(`?${jobsQuery(filter, wanted)}`, wanted, (query) => readPage(query, signal));
+  return gathered(`?${jobsQuery(filter, Math.min(PAGE_ROWS, wanted))}`, wanted, (query) => readPage(query, signal));
 }
 
 /** next: the query that a page's Link header named. */
 export async function readOlderJobs(next: string, wanted: number, signal: AbortSignal): Promise<JobPage> {
-  return gathered(next, wanted, (query) => readPage(query, signal));
+  const query = new URLSearchParams(next);
+  query.set("limit", String(wanted));
+  return gathered(`?${query}`, wanted, (page) => readPage(page, signal));
 }
 
 async function readPage(query: string, signal: AbortSignal): Promise<JobPage> {
   const response = await send(`api/jobs${query}`, { signal });
-  return { jobs: (await response.json()) as Job[], next: nextQuery(response.headers.get("Link")) };
+  const jobs = ((await response.json()) as Job[]).map(withoutPayload);
+  return { jobs, next: nextQuery(response.headers.get("Link")) };
+}
+
+/** No list shows payloads, so none is asked for: that is not "null", but not known. */
+function withoutPayload(job: Job): Job {
+  return { ...job, omitted: [...(job.omitted ?? []), "payload"] };
 }
 
 export function jobsQuery(filter: JobFilter, limit: number): URLSearchParams {
-  const query = new URLSearchParams({ limit: String(limit) });
-  if (filter.status) query.set("status", filter.status);
-  if (filter.jobType) query.set("job_type", filter.jobType);
-  if (filter.queue) query.set("queue", filter.queue);
-  if (filter.tag) query.set("tag", filter.tag);
-  return query;
+  return new URLSearchParams({ limit: String(limit), exclude: "payload", ...conditionsOf(filter, now()) });
 }
 
 /** null: there is no such job. */
@@ -88,6 +95,13 @@ export async function reviveJob(id: string): Promise<Job> {
 async function changed(id: string, move: "copy" | "cancel" | "revive"): Promise<Job> {
   const response = await send(`api/jobs/${encodeURIComponent(id)}/${move}`, { method: "POST" });
   return (await response.json()) as Job;
+}
+
+/** Moves the jobs that the order names, or counts them: as many as fit into one call. */
+export async function moveJobs(move: BulkMove, order: Order): Promise<BulkProgress> {
+  const headers = { "Content-Type": "application/json" };
+  const response = await send(`api/jobs/${move}`, { method: "POST", headers, body: JSON.stringify(order) });
+  return (await response.json()) as BulkProgress;
 }
 
 /** What handlers logged after the cursor; from the beginning without one. */

@@ -12,6 +12,10 @@ interface ConfirmDialogProps {
   /** To be typed before the button works: the name of what would be lost. */
   readonly typed?: string;
   readonly isPending?: boolean;
+  /** There is nothing to confirm, or not yet. */
+  readonly isBlocked?: boolean;
+  /** On the other button. "Keep as it is" if not given. */
+  readonly keep?: string;
   /** Why it did not work. */
   readonly error?: Error | null;
   readonly onConfirm: () => void;
@@ -20,10 +24,10 @@ interface ConfirmDialogProps {
 
 /** Asks once more before something that is not easily undone. It stays open until whoever drew it takes it away. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
-  const { title, verb, children, isDangerous = false, typed, isPending = false, error, onConfirm, onClose } = props;
+  const { title, verb, children, isDangerous = false, typed, isPending = false, isBlocked = false, error, onConfirm, onClose } = props;
   const [text, setText] = useState("");
   const id = useId();
-  const isReady = !isPending && (typed === undefined || text === typed);
+  const isReady = !isPending && !isBlocked && (typed === undefined || text === typed);
   return (
     <Dialog title={title} testId="confirm" onClose={onClose}>
       <form
@@ -49,7 +53,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
         )}
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
-            Keep as it is
+            {props.keep ?? "Keep as it is"}
           </button>
           <button type="submit" className={isDangerous ? "button-danger" : "button-primary"} data-testid="confirm-button" disabled={!isReady}>
             {isPending ? "Working…" : verb}

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { Icon } from "./Icon";
+import { Icon, type IconName } from "./Icon";
 
 const SAYS_SO_MS = 1_500;
 
@@ -7,9 +7,11 @@ interface CopyButtonProps {
   readonly text: string;
   /** What is copied: "the id". */
   readonly what: string;
+  /** Where two of them stand beside each other. */
+  readonly icon?: IconName;
 }
 
-export function CopyButton({ text, what }: CopyButtonProps) {
+export function CopyButton({ text, what, icon = "copy" }: CopyButtonProps) {
   const [outcome, setOutcome] = useState<"copied" | "failed" | null>(null);
   useEffect(() => {
     if (!outcome) return;
@@ -26,7 +28,7 @@ export function CopyButton({ text, what }: CopyButtonProps) {
 
   return (
     <button type="button" className="button-quiet" onClick={copy} aria-label={`Copy ${what}`} title={`Copy ${what}`}>
-      <Icon name={outcome === "copied" ? "check" : "copy"} />
+      <Icon name={outcome === "copied" ? "check" : icon} />
       <span role="status">{outcome === "copied" ? "Copied" : outcome === "failed" ? "Not allowed" : ""}</span>
     </button>
   );

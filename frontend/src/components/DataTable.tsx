@@ -7,7 +7,6 @@
 import {
   columnVisibilityFeature,
   createSortedRowModel,
-  rowSelectionFeature,
   rowSortingFeature,
   tableFeatures,
   useTable,
@@ -16,7 +15,10 @@ import {
 } from "@tanstack/react-table";
 import "../styles/data.css";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { memo, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode, type RefObject } from "react";
+import {
+  memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode, type RefObject,
+} from "react";
+import { afterAll, afterClick } from "../choosing";
 import type { Choice } from "../columns";
 import { useKeys } from "../keys";
 import { Icon } from "./Icon";
@@ -35,8 +37,8 @@ export interface Column<Row> {
   readonly isHidden?: boolean;
   /** It cannot be hidden. */
   readonly isFixed?: boolean;
-  /** Its place on a card: at the left or the right of a shared line, on a line with its name, or none. "line" if not given. */
-  readonly card?: "start" | "end" | "line" | "none";
+  /** Its place on a card: at the left or the right of a shared line, on a line with its name or without, or none. "line" if not given. */
+  readonly card?: "start" | "end" | "line" | "plain" | "none";
 }
 
 interface DataTableProps<Row> {
@@ -63,7 +65,6 @@ interface DataTableProps<Row> {
 
 const features = tableFeatures({
   columnVisibilityFeature,
-  rowSelectionFeature,
   rowSortingFeature,
   sortedRowModel: createSortedRowModel(),
 });
@@ -81,17 +82,12 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
     () => Object.fromEntries(columns.map((column) => [column.id, isShown(column, choice)])),
     [columns, choice],
   );
-  const selection = useMemo(() => Object.fromEntries([...(chosen ?? [])].map((id) => [id, true as const])), [chosen]);
   const table = useTable<Features, Row>({
     features,
     columns: definitions,
     data: rows ?? NO_ROWS,
     getRowId: idOf,
-    state: { columnVisibility: visible, rowSelection: selection },
-    onRowSelectionChange: (change) => {
-      const after = typeof change === "function" ? change(selection) : change;
-      onChoose?.(new Set(Object.keys(after).filter((id) => after[id])));
-    },
+    state: { columnVisibility: visible },
   });
   const sorted = table.getRowModel().rows;
   const shown = useMemo(() => columns.filter((column) => isShown(column, choice)), [columns, choice]);
@@ -130,8 +126,18 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
 
   function chooseFocused(): void {
     const focused = focusedId();
-    sorted.find(({ id }) => id === focused)?.toggleSelected();
+    if (focused) choose(focused, false);
   }
+
+  const anchor = useRef<string | null>(null);
+  function choose(id: string, isStretch: boolean): void {
+    const ids = sorted.map((row) => row.id);
+    if (chosen) onChoose?.(afterClick(ids, chosen, { id, anchor: anchor.current, isStretch }));
+    anchor.current = id;
+  }
+  const latestChoose = useRef(choose);
+  useEffect(() => { latestChoose.current = choose; });
+  const onToggle = useCallback((id: string, isStretch: boolean) => { latestChoose.current(id, isStretch); }, []);
 
   useKeys([
     { keys: "j", does: "Next row", group: "Table", run: () => { move(1); } },
@@ -146,7 +152,11 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
         <tr aria-rowindex={1}>
           {chosen && (
             <th scope="col" className="cell-choose">
-              <AllBox isAll={table.getIsAllRowsSelected()} isSome={table.getIsSomeRowsSelected()} onToggle={() => { table.toggleAllRowsSelected(); }} />
+              <AllBox
+                isAll={chosen.size > 0 && sorted.every(({ id }) => chosen.has(id))}
+                isSome={chosen.size > 0}
+                onToggle={() => { onChoose?.(afterAll(sorted.map(({ id }) => id), chosen)); }}
+              />
             </th>
           )}
           {table.getHeaderGroups()[0]?.headers.map((header) => (
@@ -181,7 +191,7 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
                 href={props.hrefOf?.(row.original)}
                 isOpen={row.id === openId}
                 isChosen={chosen?.has(row.id)}
-                onToggle={row.getToggleSelectedHandler()}
+                onToggle={onToggle}
                 dataOf={props.dataOf}
               />
             )
@@ -277,11 +287,11 @@ interface RowViewProps<Row> {
   readonly href: string | undefined;
   readonly isOpen: boolean;
   readonly isChosen: boolean | undefined;
-  readonly onToggle: (event: unknown) => void;
+  readonly onToggle: (id: string, isStretch: boolean) => void;
   readonly dataOf: ((row: Row) => Readonly<Record<string, string>>) | undefined;
 }
 
-/** Drawn again only when its own row has changed. What a click does is the same for the same row. */
+/** Drawn again only when its own row has changed. */
 const RowView = memo(RowOf, (a, b) => KEPT.every((name) => a[name] === b[name])) as typeof RowOf;
 
 const KEPT = ["id", "row", "index", "columns", "href", "isOpen", "isChosen"] as const;
@@ -302,7 +312,7 @@ function RowOf<Row>({ id, row, index, measure, columns, href, isOpen, isChosen, 
     >
       {isChosen !== undefined && (
         <td className="cell-choose">
-          <input type="checkbox" checked={isChosen} aria-label={`Choose ${id}`} onClick={onToggle} onChange={nothing} />
+          <input type="checkbox" checked={isChosen} aria-label={`Choose ${id}`} onClick={({ shiftKey }) => { onToggle(id, shiftKey); }} onChange={nothing} />
         </td>
       )}
       {columns.map((column, at) => (

@@ -1,5 +1,5 @@
 import { isForbidden, Refused } from "../../http";
-import { MAY_NOT, mayNot } from "../../hooks";
+import { mayNot } from "../../hooks";
 import { movesOf, type Job, type JobMove } from "../../jobs";
 import { useMay, useMove } from "../../queries";
 import { hrefTo, type Route } from "../../route";
@@ -11,13 +11,14 @@ interface JobActionsProps {
   readonly route: Route;
 }
 
-/** What can be done with a job now. */
+/** What can be done with a job now, by those who may. */
 export function JobActions({ job, route }: JobActionsProps) {
-  const onlyReads = useMay("operator") === false;
+  const may = useMay("operator");
   const move = useMove(job.id);
   const copied = move.data && move.data.id !== job.id ? move.data : null;
+  if (!may) return null;
   return (
-    <div className="grid gap-2">
+    <div className="job-actions">
       <div className="flex flex-wrap gap-2">
         {movesOf(job).map((name) => (
           <button
@@ -25,13 +26,13 @@ export function JobActions({ job, route }: JobActionsProps) {
             type="button"
             className="button"
             data-testid={`job-${name}`}
-            disabled={onlyReads || move.isPending}
-            title={onlyReads ? MAY_NOT : undefined}
+            disabled={move.isPending}
             onClick={() => { move.mutate(name); }}
           >
             {WORDS[name]}
           </button>
         ))}
+        {job.cancel_requested_at && job.finished_at === null && <span className="notice">Asked to end; it runs until it has.</span>}
       </div>
       <div aria-live="polite" data-testid="move-outcome">
         {copied && (
@@ -43,7 +44,6 @@ export function JobActions({ job, route }: JobActionsProps) {
           </p>
         )}
         {move.error && <p className="notice notice-bad">{failure(move.error)}</p>}
-        {onlyReads && !move.error && <p className="text-muted">{MAY_NOT}</p>}
       </div>
     </div>
   );
