@@ -3,7 +3,7 @@
 import type { Plugin, Rolldown } from "vite";
 
 const MOST_KB = 150; // gzipped, of 1,000 bytes: the page, its scripts and its style sheets
-const MOST_WITH_CHARTS_KB = 165; // uPlot comes once the page is drawn
+const MOST_WITH_CHARTS_KB = 170; // uPlot comes once the page is drawn
 
 const PAGE = "src/pages/overview/index.tsx";
 const CHARTS = "src/components/Plot.tsx";

@@ -13,30 +13,19 @@ from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.e2e.conftest import BUILD, ROOT, RunningStack, wait_until
-from tests.e2e.test_dashboard import CHROMIUM, FLAGS, row
+from tests.e2e.browsing import AXE, SCREENSHOTS, needs_browser
+from tests.e2e.conftest import RunningStack, wait_until
+from tests.e2e.test_dashboard import row
 
-AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 FLOOD = Path(__file__).with_name("flood.js")
 NOWHERE = {"url": "http://127.0.0.1:1/"}  # nobody listens there: it fails at once
 RUN = uuid4().hex[:8]
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
-pytestmark = [
-    pytest.mark.timeout(400),
-    pytest.mark.skipif(CHROMIUM is None, reason="not run: no Chromium is installed here"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+pytestmark = needs_browser
 
 
 @pytest.fixture
@@ -97,7 +86,7 @@ def test_ten_thousand_rows_are_scrolled_and_few_of_them_drawn(page: Page, stack:
     expect(page.locator("table")).to_have_attribute("aria-rowcount", "10001")
     assert rows(page).count() <= 100
     page.keyboard.press("j")
-    page.screenshot(path=BUILD / "jobs-10000.png")
+    page.screenshot(path=SCREENSHOTS / "jobs-10000.png")
     assert stack.post("/jobs/cancel", {"tag": tag("many")}).status == 200
 
 
@@ -112,7 +101,7 @@ def test_five_hundred_failures_are_revived_with_their_count_shown_first(page: Pa
     page.get_by_test_id("bulk-revive").click()
 
     expect(page.get_by_test_id("confirm")).to_contain_text("Revive 500 jobs?", timeout=15_000)
-    page.screenshot(path=BUILD / "jobs-revive.png")
+    page.screenshot(path=SCREENSHOTS / "jobs-revive.png")
     page.get_by_test_id("confirm-button").click()
     expect(page.get_by_text("500 jobs revived.")).to_be_visible(timeout=30_000)
 
@@ -126,7 +115,7 @@ def test_chosen_rows_are_cancelled_and_those_between_two_clicks_are_chosen(page:
     boxes.nth(1).click()
     boxes.nth(5).click(modifiers=["Shift"])
     expect(page.get_by_test_id("bulk-bar")).to_contain_text("5 chosen")
-    page.screenshot(path=BUILD / "jobs-chosen.png")
+    page.screenshot(path=SCREENSHOTS / "jobs-chosen.png")
     page.get_by_test_id("chosen-cancel").click()
     page.get_by_test_id("confirm-button").click()
 
@@ -147,7 +136,7 @@ def test_new_rows_are_announced_and_not_thrown_under_the_cursor(page: Page, stac
     news = page.get_by_test_id("new-jobs")
     expect(news).to_have_text("12 new jobs", timeout=10_000)
     assert rows(page).first.get_attribute("data-job-id") == first
-    page.screenshot(path=BUILD / "jobs-announced.png")
+    page.screenshot(path=SCREENSHOTS / "jobs-announced.png")
     news.click()
     expect(rows(page)).to_have_count(15)
     expect(news).to_have_count(0)
@@ -182,7 +171,7 @@ def test_a_filter_is_kept_under_a_name(page: Page, stack: RunningStack) -> None:
 
     expect(page).to_have_url(re.compile(r"#/jobs\?status=FAILED&queue=mail$"))
     expect(page.get_by_test_id("views")).to_have_text("Mail that failed")
-    page.screenshot(path=BUILD / "jobs-view.png")
+    page.screenshot(path=SCREENSHOTS / "jobs-view.png")
 
 
 def test_a_job_is_found_by_the_first_digits_of_its_id(page: Page, stack: RunningStack) -> None:
@@ -272,7 +261,7 @@ def test_a_log_is_followed_searched_and_filtered(page: Page, stack: RunningStack
     expect(log.locator("[data-hit]")).to_contain_text("Step 20 of a job")
     log.scroll_into_view_if_needed()
     expect(log.locator("[data-hit]")).to_be_in_viewport()
-    page.screenshot(path=BUILD / "job-log.png")
+    page.screenshot(path=SCREENSHOTS / "job-log.png")
     page.get_by_test_id("log-search").fill("")
     page.get_by_test_id("log-level").select_option("WARNING")
     expect(lines).to_have_count(12)
@@ -300,7 +289,7 @@ def test_a_job_tells_every_attempt_and_leads_to_its_like(page: Page, stack: Runn
 def test_a_job_that_is_not_there_is_explained(page: Page, stack: RunningStack) -> None:
     show(page, stack, "/01800000-0000-7000-8000-000000000000")
     expect(page.get_by_test_id("no-such-job")).to_contain_text("it has probably been removed", timeout=10_000)
-    page.screenshot(path=BUILD / "job-gone.png")
+    page.screenshot(path=SCREENSHOTS / "job-gone.png")
 
     show(page, stack, "/no-id")
     expect(page.get_by_test_id("no-such-job")).to_contain_text("There is no such job", timeout=10_000)
@@ -318,7 +307,7 @@ def test_a_viewer_sees_everything_and_is_offered_nothing(browser: Browser, stack
     for offer in ("job-copy", "bulk-menu", "open-submit"):
         expect(page.get_by_test_id(offer)).to_have_count(0)
     expect(rows(page).get_by_role("checkbox")).to_have_count(0)
-    page.screenshot(path=BUILD / "job-viewer.png")
+    page.screenshot(path=SCREENSHOTS / "job-viewer.png")
     page.close()
 
 
@@ -328,7 +317,7 @@ def test_a_list_that_cannot_be_read_says_so_and_tries_again(browser: Browser, st
     page.route(re.compile(r"/api/jobs\?"), lambda route: route.fulfill(status=503, json=problem))
     page.goto(f"{stack.url}/#/jobs")
     expect(page.get_by_test_id("unreadable")).to_contain_text("the store is away", timeout=20_000)
-    page.screenshot(path=BUILD / "jobs-unreadable.png")
+    page.screenshot(path=SCREENSHOTS / "jobs-unreadable.png")
 
     page.unroute_all()
     page.get_by_role("button", name="Try now").first.click()
@@ -370,15 +359,15 @@ def test_axe_finds_nothing_on_the_pages_of_jobs(
 
     show(page, stack, "")
     expect(rows(page).first).to_be_visible(timeout=15_000)
-    page.screenshot(path=BUILD / f"jobs-{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"jobs-{name}.png")
     assert violations(page) == []
     row(page, job["id"]).get_by_role("link").click()
     expect(page.get_by_test_id("fault")).to_be_visible(timeout=10_000)
-    page.screenshot(path=BUILD / f"jobs-panel-{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"jobs-panel-{name}.png")
     assert violations(page) == []
     page.reload()
     expect(page.get_by_test_id("fault")).to_be_visible(timeout=10_000)
-    page.screenshot(path=BUILD / f"job-{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"job-{name}.png")
     assert violations(page) == []
     show(page, stack, "?tag=nobody")
     expect(page.get_by_test_id("nothing-matches")).to_be_visible(timeout=10_000)

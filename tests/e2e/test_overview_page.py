@@ -10,18 +10,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, WebSocketRoute, expect
 
-from tests.e2e.conftest import BUILD, ROOT, RunningStack, wait_until
-from tests.e2e.test_dashboard import CHROMIUM, Wire, browser
+from tests.e2e.browsing import AXE, SCREENSHOTS, needs_browser
+from tests.e2e.conftest import RunningStack, wait_until
+from tests.e2e.test_dashboard import Wire
 from tests.e2e.test_sign_in import ask, sign_in
 
-__all__ = ["browser"]
+pytestmark = needs_browser
 
-pytestmark = [
-    pytest.mark.timeout(400),
-    pytest.mark.skipif(CHROMIUM is None, reason="not run: no Chromium is installed here"),
-]
-
-AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 SETTLED = "document.querySelector('.stat-wait, .skeleton, .chart-wait, [data-testid=loading]') === null"
 WIDE, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 PAGES = ("/", "/queues", "/queues/crowded", "/workers")
@@ -99,7 +94,7 @@ def test_a_paused_overview_stands_still_and_says_since_when(page: Page, stack: R
     expect(page.get_by_test_id("paused")).to_have_text(re.compile(r"Paused at \d\d:\d\d:\d\d,\s*\d+[sm] ago"))
     expect(page.get_by_test_id("range-6h")).to_be_disabled()
     assert completed.inner_text() == held
-    page.screenshot(path=BUILD / "overview-paused.png")
+    page.screenshot(path=SCREENSHOTS / "overview-paused.png")
     page.keyboard.press("p")
     expect(completed).not_to_have_text(held, timeout=5_000)
     expect(page.get_by_test_id("paused")).to_have_count(0)
@@ -119,7 +114,7 @@ def test_the_range_stands_in_the_address(page: Page, stack: RunningStack) -> Non
     expect(page.get_by_test_id("range-7d")).to_have_attribute("aria-pressed", "true", timeout=15_000)
     expect(page.locator("[data-testid=charts]")).to_have_attribute("data-busy", "false")
     page.wait_for_function(SETTLED, timeout=20_000)
-    page.screenshot(path=BUILD / "overview-7d.png")
+    page.screenshot(path=SCREENSHOTS / "overview-7d.png")
 
 
 def test_before_the_first_job_there_is_the_command_that_submits_it(page: Page, stack: RunningStack) -> None:
@@ -133,7 +128,7 @@ def test_before_the_first_job_there_is_the_command_that_submits_it(page: Page, s
     page.goto(stack.url)
 
     expect(page.get_by_test_id("first-run")).to_contain_text(f"curl -sS '{stack.api_url}/jobs'", timeout=20_000)
-    page.screenshot(path=BUILD / "overview-first-run.png")
+    page.screenshot(path=SCREENSHOTS / "overview-first-run.png")
 
 
 def silent(socket: WebSocketRoute) -> None:
@@ -164,7 +159,7 @@ def test_an_overview_that_lost_its_connection_says_so_and_catches_up(page: Page,
 
     wire.cut()
     expect(page.get_by_test_id("stale-banner")).to_be_visible(timeout=10_000)
-    page.screenshot(path=BUILD / "overview-stale.png")
+    page.screenshot(path=SCREENSHOTS / "overview-stale.png")
     wire.mend()
 
     expect(page.get_by_test_id("stale-banner")).to_have_count(0, timeout=40_000)
@@ -182,7 +177,7 @@ def test_a_killed_worker_is_seen_and_so_is_its_successor(page: Page, stack: Runn
     expect(page.locator(f'[data-row-id="{victim}"]')).to_have_attribute("data-life", "late", timeout=20_000)
     expect(alive).to_have_count(1, timeout=30_000)
     assert alive.get_attribute("data-row-id") != victim
-    page.screenshot(path=BUILD / "workers-late.png")
+    page.screenshot(path=SCREENSHOTS / "workers-late.png")
 
 
 def test_what_a_worker_runs_is_linked(page: Page, stack: RunningStack) -> None:
@@ -201,7 +196,7 @@ def test_without_a_worker_it_is_said_how_to_start_one(page: Page, stack: Running
 
     expect(page.get_by_test_id("nothing")).to_contain_text("python -m worker_fn", timeout=15_000)
     expect(page.get_by_test_id("nothing")).to_contain_text("Lambda")
-    page.screenshot(path=BUILD / "workers-none.png")
+    page.screenshot(path=SCREENSHOTS / "workers-none.png")
 
 
 def test_a_queue_is_paused_and_goes_on(page: Page, stack: RunningStack) -> None:
@@ -240,7 +235,7 @@ def test_limits_are_set_and_what_is_refused_is_said_at_its_field(page: Page, sta
     page.get_by_test_id("settings-save").click()
     expect(most).to_have_attribute("aria-invalid", "true", timeout=10_000)
     expect(page.get_by_text("Must be at least 0.")).to_be_visible()
-    page.screenshot(path=BUILD / "queue-refused.png")
+    page.screenshot(path=SCREENSHOTS / "queue-refused.png")
     assert stack.get("/queues/limited").json()["max_running"] is None
 
     most.fill("3")
@@ -266,7 +261,7 @@ def test_a_queue_is_purged_once_its_name_was_typed(page: Page, stack: RunningSta
     page.get_by_test_id("queue-purge").click()
     expect(page.get_by_test_id("purge-count")).to_contain_text("12 jobs will be cancelled", timeout=10_000)
     expect(page.get_by_test_id("confirm-button")).to_be_disabled()
-    page.screenshot(path=BUILD / "queue-purge.png")
+    page.screenshot(path=SCREENSHOTS / "queue-purge.png")
     page.get_by_label("to confirm").fill("purged")
     page.get_by_test_id("confirm-button").click()
 
@@ -311,7 +306,7 @@ def test_a_viewer_sees_no_actions(browser: Browser, guarded_stack: RunningStack)
     expect(page.get_by_test_id("settings-words")).to_contain_text("2 at a time", timeout=15_000)
     for action in ("queue-pause", "queue-more", "settings-save"):
         expect(page.get_by_test_id(action)).to_have_count(0)
-    page.screenshot(path=BUILD / "queue-viewer.png")
+    page.screenshot(path=SCREENSHOTS / "queue-viewer.png")
     page.close()
 
 
@@ -330,7 +325,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(
             page.add_script_tag(path=AXE)
             found += [f"{path} {name} {scheme}: {each}" for each in faults(page)]
             title = path.strip("/").replace("/", "-") or "overview"
-            page.screenshot(path=BUILD / f"{title}-{name}-{scheme}.png", full_page=True)
+            page.screenshot(path=SCREENSHOTS / f"{title}-{name}-{scheme}.png", full_page=True)
             assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
         page.close()
     assert found == []
