@@ -56,6 +56,7 @@ from chalicelib.schedule_forms import (
     Preview,
     PreviewQuery,
     RunsQuery,
+    SchedulesQuery,
 )
 from chalicelib.schedule_views import (
     BackfillView,
@@ -67,6 +68,7 @@ from chalicelib.schedule_views import (
     schedule_view,
 )
 from chalicelib.schedules import ScheduleName
+from chalicelib.schemas import for_browsers
 from chalicelib.submissions import Name, Submission
 from chalicelib.tickets import LIFE
 from chalicelib.wire import Reply
@@ -238,8 +240,8 @@ def move_many(call: Call, body: Transfer) -> Reply[Progress]:
 
 @routes.add("GET /job-types", VIEWER)
 def list_job_types(call: Call) -> Reply[list[answers.JobTypeView]]:
-    """List what can be submitted, with the schemas of its payloads."""
-    return Reply([answers.job_type_view(job_type) for job_type in registry.all().values()])
+    """List what can be submitted, with the schemas of its payloads and with what holds unless a submit says otherwise."""
+    return Reply([answers.job_type_view(each, for_browsers(each.json_schema())) for each in registry.all().values()])
 
 
 @routes.add("GET /queues", VIEWER)
@@ -298,9 +300,11 @@ def show_metrics(call: Call) -> Reply[str]:
 
 
 @routes.add("GET /schedules", VIEWER)
-def list_schedules(call: Call) -> Reply[list[ScheduleView]]:
-    """List schedules, by name."""
-    return Reply([schedule_view(each) for each in resources.timetable().all()])
+def list_schedules(call: Call, query: SchedulesQuery) -> Reply[list[ScheduleView]]:
+    """List schedules, by name, and how their last runs fared."""
+    found, following = resources.timetable().page(query)
+    shown = [schedule_view(each) for each in found]
+    return pages.page_of("/schedules", query, shown, following, lambda view: view.name)
 
 
 @routes.add("POST /schedules", OPERATOR, statuses={CREATED: "The schedule"}, fails=(ScheduleExists,))

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from chalicelib.backoff import Backoff
 from chalicelib.callers import Role
-from chalicelib.handlers.registry import JobType
+from chalicelib.handlers.registry import Isolation, JobType
+from chalicelib.jobs import DEFAULT_QUEUE, NO_PRIORITY
 from chalicelib.keys import ApiKey
 from chalicelib.store.audit import AuditEntry
 from chalicelib.views import Time, maybe, rfc3339
@@ -49,14 +51,22 @@ class Readiness(msgspec.Struct, frozen=True):
     auth: Switch
 
 
-class JobTypeView(msgspec.Struct, frozen=True):
-    """What can be submitted. schema: of its payload, JSON Schema 2020-12."""
+class JobTypeView(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be submitted. description: its handler's; schema: of its payload, JSON Schema 2020-12.
+
+    The others are what holds where the submit does not say otherwise. Of priority, max_attempts and timeout_seconds what its
+    queue says comes first. isolation: "process", it runs in a process of its own.
+    """
 
     name: str
     description: str
-    timeout_seconds: float
-    max_attempts: int
     schema: dict[str, Any]
+    queue: str
+    priority: int
+    max_attempts: int
+    timeout_seconds: float
+    backoff: Backoff
+    isolation: Isolation
 
 
 class BatchView(msgspec.Struct, frozen=True):
@@ -109,13 +119,17 @@ def switch(*, is_on: bool) -> Switch:
     return "on" if is_on else "off"
 
 
-def job_type_view(job_type: JobType) -> JobTypeView:
+def job_type_view(job_type: JobType, schema: dict[str, Any]) -> JobTypeView:
     return JobTypeView(
-        job_type.name,
-        job_type.description,
-        job_type.timeout.total_seconds(),
-        job_type.max_attempts,
-        job_type.json_schema(),
+        name=job_type.name,
+        description=job_type.description,
+        schema=schema,
+        queue=DEFAULT_QUEUE,
+        priority=NO_PRIORITY,
+        max_attempts=job_type.max_attempts,
+        timeout_seconds=job_type.timeout.total_seconds(),
+        backoff=job_type.backoff,
+        isolation=job_type.isolation,
     )
 
 

@@ -8,10 +8,11 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from chalicelib.forms import Form
+from chalicelib.forms import Form, PageSize
 from chalicelib.patterns import WITHOUT_NUL
-from chalicelib.schedules import CATCH_UP, MOST_CATCH_UP, Misfire, Overlap, ScheduleName
-from chalicelib.submissions import Submission
+from chalicelib.schedules import CATCH_UP, MOST_CATCH_UP, Misfire, Overlap, ScheduleName, State
+from chalicelib.store.schedules import ScheduleFilter
+from chalicelib.submissions import Name, Submission
 from chalicelib.timing import PlannedTime, Timing
 
 MOST_BACKFILLED = 1_000  # times in a call
@@ -78,8 +79,29 @@ class PreviewQuery(Form, frozen=True):
     count: Count = 10
 
 
+class SchedulesQuery(Form, frozen=True):
+    """A list of schedules, by name. Conditions join."""
+
+    state: Annotated[State, Meta(description="As shown.")] | UnsetType = UNSET
+    job_type: Annotated[Name, Meta(description="Whose jobs are of this type.")] | UnsetType = UNSET
+    queue: Annotated[Name, Meta(description="Whose jobs go into this queue.")] | UnsetType = UNSET
+    cursor: (
+        Annotated[ScheduleName, Meta(description="Where the page before ended: schedules after this name.")] | UnsetType
+    ) = UNSET
+    limit: PageSize = 100
+
+    def chosen(self) -> ScheduleFilter:
+        return ScheduleFilter(
+            state=self.state or None,
+            job_type=self.job_type or None,
+            queue=self.queue or None,
+            after=self.cursor or None,
+            limit=self.limit,
+        )
+
+
 class RunsQuery(Form, frozen=True):
     """A list of runs. cursor: as the page before said."""
 
-    limit: Annotated[int, Meta(ge=1, le=1_000, description="At most so many.")] = 100
+    limit: PageSize = 100
     cursor: Annotated[int, Meta(ge=0, le=2**53)] | UnsetType = UNSET

@@ -15,7 +15,15 @@ from chalicelib.cron import INSTANT
 from chalicelib.definitions import check_name, new_schedule, with_time
 from chalicelib.errors import InvalidInput, ScheduleExists, ScheduleIsDeclared, StoreUnavailable
 from chalicelib.jobs import Job
-from chalicelib.schedule_forms import Backfill, Backfilled, Definition, NamedDefinition, Preview, RunsQuery
+from chalicelib.schedule_forms import (
+    Backfill,
+    Backfilled,
+    Definition,
+    NamedDefinition,
+    Preview,
+    RunsQuery,
+    SchedulesQuery,
+)
 from chalicelib.scheduler import Scheduler
 from chalicelib.schedules import NewSchedule, Run, RunKind, Schedule, Source
 from chalicelib.store.firings import FiringStore
@@ -45,9 +53,10 @@ class Timetable:
         with self._store.alone() as store:
             yield Timetable(store=store, firings=self._firings, runs=self._runs, scheduler=self._scheduler)
 
-    def all(self) -> list[Schedule]:
-        """By name."""
-        return self._store.all()
+    def page(self, query: SchedulesQuery) -> tuple[list[Schedule], str | None]:
+        """By name, and where the next page begins."""
+        found = self._store.page(query.chosen())
+        return found, None if len(found) < query.limit else found[-1].name
 
     def get(self, name: str) -> Schedule:
         """Raises ScheduleNotFound."""

@@ -12,6 +12,7 @@ from rich.text import Text
 from chalicelib.cli import options
 from chalicelib.cli.answers import Job, Preview, Schedule
 from chalicelib.cli.api import path
+from chalicelib.cli.browse import LARGEST_PAGE, pages
 from chalicelib.cli.moments import ago, clock, length, on_wire, parse_duration, parse_moment, whole
 from chalicelib.cli.options import Name
 from chalicelib.cli.output import pretty
@@ -56,18 +57,22 @@ Overlap = Annotated[
     ),
 ]
 Paused = Annotated[bool, typer.Option("--paused", help="Do not start it yet.")]
+OfState = Annotated[str | None, typer.Option("--state", metavar="STATE", help=f"In this state: {', '.join(COLOURS)}.")]
+OfQueue = Annotated[str | None, typer.Option("--queue", metavar="NAME", help="Whose jobs go into this queue.")]
+OfType = Annotated[str | None, typer.Option("--type", metavar="NAME", help="Whose jobs are of this type.")]
 Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why.")]
 Count = Annotated[int | None, typer.Option("--count", min=1, metavar="N", help="How many times.")]
 
 
 @command
-def list_schedules(session: Session) -> None:
+def list_schedules(session: Session, state: OfState = None, queue: OfQueue = None, job_type: OfType = None) -> None:
     """Show all schedules; with a command below, change one."""
-    answer = session.api.get("/schedules")
+    asked = {"state": state, "queue": queue, "job_type": job_type, "limit": LARGEST_PAGE}
+    raws = [raw for page in pages(session.api, "/schedules", asked) for raw in page]
     if session.as_json:
-        session.output.document(answer.raw)
+        session.output.document(raws)
         return
-    rows = [_row(schedule) for schedule in answer.read(list[Schedule])]
+    rows = [_row(msgspec.json.decode(raw, type=Schedule)) for raw in raws]
     session.output.line(table(session.output.out, COLUMNS, rows) if rows else Text("no schedules"))
 
 

@@ -166,7 +166,7 @@ def job(
                 name=name,
                 run=run,
                 payload_type=_payload_type(run),
-                description=(run.__doc__ or "").strip(),
+                description=inspect.cleandoc(run.__doc__ or ""),
                 timeout=timeout,
                 max_attempts=max_attempts,
                 backoff=backoff or Exponential(),

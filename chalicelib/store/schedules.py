@@ -10,16 +10,28 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import LiteralString
 
+import msgspec
+
 from chalicelib.callers import Deed
 from chalicelib.errors import ScheduleExists, ScheduleNotFound
 from chalicelib.figures import ScheduleFigures
-from chalicelib.schedules import NewSchedule, Schedule, Source
+from chalicelib.schedules import NewSchedule, Schedule, Source, State
 from chalicelib.store.audit import audit_row, audited
 from chalicelib.store.database import Database
 from chalicelib.store.schedule_rows import COLUMNS, as_schedules, parameters
 from chalicelib.store.schedule_runs import KEPT_FOR, MOST_KEPT
 
 SURELY_KEPT_FOR = KEPT_FOR - timedelta(days=1)  # by whatever clock
+
+
+class ScheduleFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which schedules. None: no condition. after: a name, exclusive."""
+
+    state: State | None = None
+    job_type: str | None = None
+    queue: str | None = None
+    after: str | None = None
+    limit: int = 100
 
 
 class ScheduleStore:
@@ -40,9 +52,25 @@ class ScheduleStore:
             together.fetch("SELECT pg_advisory_xact_lock(hashtext('job-scheduler schedules'))")
             yield ScheduleStore(together)
 
-    def all(self) -> list[Schedule]:
+    def page(self, chosen: ScheduleFilter) -> list[Schedule]:
         """By name."""
-        return as_schedules(self._database.fetch("SELECT " + COLUMNS + " FROM schedules AS schedule ORDER BY name"))
+        return as_schedules(
+            self._database.fetch(
+                "SELECT "
+                + COLUMNS
+                + """
+                  FROM schedules AS schedule
+                 WHERE (%(after)s::text IS NULL OR name > %(after)s)
+                   AND (%(job_type)s::text IS NULL OR job_type = %(job_type)s)
+                   AND (%(queue)s::text IS NULL OR queue = %(queue)s)
+                   AND (%(state)s::text IS NULL
+                        OR %(state)s = CASE WHEN paused THEN 'paused' WHEN next_run_at IS NULL THEN 'ended' ELSE 'active' END)
+                 ORDER BY name
+                 LIMIT %(limit)s
+                """,
+                msgspec.structs.asdict(chosen),
+            )
+        )
 
     def find(self, name: str) -> Schedule | None:
         query: LiteralString = "SELECT " + COLUMNS + " FROM schedules AS schedule WHERE name = %(name)s"

@@ -36,7 +36,9 @@ from chalicelib.maintenance import Maintenance
 from chalicelib.pruning import JobPruning, Pruning
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink, connect
+from chalicelib.schedule_forms import SchedulesQuery
 from chalicelib.scheduler import Scheduler
+from chalicelib.schedules import Schedule
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
 from chalicelib.store.attempts import AttemptStore
@@ -400,6 +402,10 @@ def a_timetable(database: Database, scheduler: Scheduler) -> Timetable:
     return Timetable(
         store=ScheduleStore(database), firings=FiringStore(database), runs=RunStore(database), scheduler=scheduler
     )
+
+
+def listed(timetable: Timetable) -> list[Schedule]:
+    return timetable.page(SchedulesQuery())[0]
 
 
 def a_job(**fields: Any) -> NewJob:

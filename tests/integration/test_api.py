@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from datetime import timedelta
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from chalice.test import Client
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +15,10 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from chalicelib import pages, resources, wire
+from chalicelib.backoff import Fixed
 from chalicelib.errors import StoreUnavailable
+from chalicelib.handlers import registry
+from chalicelib.handlers.registry import JobContext, Registry, job
 from tests.integration.calls import Api, problem
 from tests.integration.conftest import World
 
@@ -247,6 +252,49 @@ def test_job_types_bring_their_schemas(api: Api) -> None:
     assert {"process_data", "fail_job", "sleep", "echo"} <= types.keys()
     assert types["sleep"]["schema"]["$defs"]["Sleep"]["properties"]["seconds"]["type"] == "number"
     assert types["process_data"]["description"]
+
+
+def test_a_job_type_tells_all_that_a_submit_may_leave_out(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mail(msgspec.Struct):
+        to: Annotated[str, msgspec.Meta(pattern=r"^[^@]+@example\.com\Z")]
+
+    handlers = Registry()
+
+    @job(
+        "mail",
+        timeout=timedelta(seconds=90),
+        max_attempts=7,
+        backoff=Fixed(seconds=5),
+        isolation="process",
+        into=handlers,
+    )
+    def mail(payload: Any, context: JobContext) -> None:
+        """Send a mail.
+
+        Once.
+        """
+
+    mailing = msgspec.structs.replace(handlers.get("mail"), payload_type=Mail)
+    monkeypatch.setitem(registry._types, "mail", mailing)
+
+    types = {each["name"]: each for each in api.get("/job-types").json_body}
+    submitted = api.post("/jobs", {"job_type": "mail", "payload": {"to": "a@example.com"}}).json_body
+
+    schema = types["mail"].pop("schema")
+    assert schema["$defs"]["Mail"]["properties"]["to"]["pattern"] == r"^[^@]+@example\.com$"
+    assert types["mail"] == {
+        "name": "mail",
+        "description": "Send a mail.\n\nOnce.",
+        "queue": "default",
+        "priority": 0,
+        "max_attempts": 7,
+        "timeout_seconds": 90.0,
+        "backoff": {"type": "fixed", "seconds": 5.0},
+        "isolation": "process",
+    }
+    shared = submitted.keys() & types["mail"].keys()
+    assert {name: types["mail"][name] for name in shared} == {name: submitted[name] for name in shared}
+    assert len(shared) == 4
 
 
 json_values = st.recursive(

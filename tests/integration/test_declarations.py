@@ -26,7 +26,7 @@ from chalicelib.submissions import Submission
 from chalicelib.timetable import Timetable
 from infra.local.services import Addresses
 from tests.integration.calls import Api, problem
-from tests.integration.conftest import World, a_scheduler, a_timetable
+from tests.integration.conftest import World, a_scheduler, a_timetable, listed
 
 
 class Report(msgspec.Struct):
@@ -160,7 +160,7 @@ def test_what_the_api_would_refuse_is_refused_by_the_deploy(
     with pytest.raises(BadDeclaration, match=r"schedule z: .*no schedule was changed"):
         place.deploy()
 
-    assert timetable.all() == []
+    assert listed(timetable) == []
 
 
 # From one deploy to the next
@@ -217,7 +217,7 @@ def test_what_is_declared_no_more_is_deleted_and_its_jobs_and_runs_stay(
 
     assert place.next_release().deploy() == Applied({}, ["report"])
 
-    assert [each.name for each in timetable.all()] == ["mine"]
+    assert [each.name for each in listed(timetable)] == ["mine"]
     assert world.store.get(run.id).schedule == "report"
     assert conn.execute("SELECT job_id FROM schedule_runs").fetchall() == [(run.id,)]
 
@@ -259,7 +259,7 @@ def test_two_deploys_at_once_are_as_one(
         database.close()
 
     assert sorted(kind for each in applied for kind in each.changes) == ["new", "unchanged"]
-    assert {each.version for each in timetable.all()} == {1}
+    assert {each.version for each in listed(timetable)} == {1}
 
 
 def test_a_deploy_waits_for_the_one_before_it(
@@ -306,7 +306,7 @@ def test_a_deploy_whose_connection_is_cut_applies_nothing(
     with pytest.raises(StoreUnavailable):
         place.deploy()
 
-    assert timetable.all() == []
+    assert listed(timetable) == []
     assert place.deploy().changes == {"new": ["a", "b", "c"]}
 
 
@@ -323,7 +323,7 @@ def test_what_somebody_changes_while_it_is_withdrawn_is_deleted_all_the_same(
         other.commit()
         assert deploy.result(10) == Applied({}, ["report"])
 
-    assert timetable.all() == []
+    assert listed(timetable) == []
 
 
 # In a file
@@ -383,7 +383,7 @@ def test_a_file_that_cannot_be_meant_changes_nothing(
     with pytest.raises(BadDeclaration, match=reason):
         place.deploy()
 
-    assert timetable.all() == []
+    assert listed(timetable) == []
 
 
 def test_one_name_in_code_and_in_the_file_is_refused(place: Place) -> None:

@@ -87,7 +87,7 @@ NAMES = [
         "default_max_attempts",
     ),
     *("default_timeout_seconds", "concurrency_key"),
-    *("action", "actor", "since", "until"),
+    *("action", "actor", "since", "until", "state"),
     *("paused", "max_running", "cron", "timezone", "misfire", "overlap", "job", "count", "after", "unknown"),
     *("concurrency_key", "unique", "for", "key", "on_conflict"),
     *("interval_seconds", "at", "starts_at", "ends_at", "catch_up", "note", "from", "to", "concurrency_key"),

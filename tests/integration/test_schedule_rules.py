@@ -28,7 +28,7 @@ from chalicelib.submissions import Submission
 from chalicelib.timetable import Timetable
 from infra.local.services import Addresses
 from tests.integration.calls import Api, problem
-from tests.integration.conftest import World, a_scheduler, a_timetable, put_in_status, told
+from tests.integration.conftest import World, a_scheduler, a_timetable, listed, put_in_status, told
 
 ECHO = Submission(job_type="echo", payload=msgspec.Raw(b'{"n":1}'))
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -459,7 +459,7 @@ def test_a_schedule_that_would_never_run_is_not_kept(
         timetable.put("a", a_definition(**fields, paused=paused))
 
     assert refused.value.path == path
-    assert timetable.all() == []
+    assert listed(timetable) == []
 
 
 def test_after_its_end_a_schedule_has_ended(

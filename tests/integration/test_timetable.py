@@ -27,7 +27,7 @@ from chalicelib.submissions import Submission
 from chalicelib.timetable import Timetable
 from infra.local.ports import free_port
 from infra.local.services import Addresses
-from tests.integration.conftest import World, a_maintenance, a_scheduler, a_timetable
+from tests.integration.conftest import World, a_maintenance, a_scheduler, a_timetable, listed
 
 
 class Count(msgspec.Struct):
@@ -83,7 +83,7 @@ def test_what_is_put_is_what_is_kept(timetable: Timetable) -> None:
         ),
     )
 
-    assert saved == timetable.get("nightly:report") == timetable.all()[0]
+    assert saved == timetable.get("nightly:report") == listed(timetable)[0]
     assert (saved.rules.timing.cron, saved.rules.timing.timezone, saved.rules.misfire, saved.rules.overlap) == (
         "30 2 * * MON-FRI",
         "Europe/Berlin",
@@ -120,7 +120,7 @@ def test_a_schedule_is_created_once(timetable: Timetable) -> None:
     with pytest.raises(ScheduleExists):
         timetable.create(new)
 
-    assert [each.version for each in timetable.all()] == [1]
+    assert [each.version for each in listed(timetable)] == [1]
 
 
 def test_what_does_not_exist_is_not_found(timetable: Timetable) -> None:
@@ -151,7 +151,7 @@ def test_a_fault_is_refused_at_its_path(world: World, timetable: Timetable, fiel
         timetable.put("a", a_definition(**fields))
 
     assert refused.value.path == path
-    assert timetable.all() == []
+    assert listed(timetable) == []
 
 
 @pytest.mark.parametrize("name", ["", "a b", "é", "x" * 81, "a\x00"])

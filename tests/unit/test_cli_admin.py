@@ -237,6 +237,21 @@ def test_schedules_are_listed_run_shown_and_removed(jobs: Jobs) -> None:
     assert [seen.method for seen in jobs.requests] == ["GET", "GET", "POST", "DELETE"]
 
 
+def test_all_pages_of_schedules_are_shown(jobs: Jobs) -> None:
+    link = '</api/schedules?queue=mail&cursor=nightly>; rel="next"'
+    jobs.answers("/schedules", says([SCHEDULE], 200, link=link), says([], 200, link=link), says([SCHEDULE]))
+
+    shown = jobs("schedules", "--state", "active", "--queue", "mail", "--type", "echo").out
+    listed = jobs("schedules", "list", "--json").document
+
+    assert len(shown.splitlines()) == 3
+    assert jobs.queries[:2] == [
+        {"state": "active", "queue": "mail", "job_type": "echo", "limit": "1000"},
+        {"queue": "mail", "cursor": "nightly"},
+    ]
+    assert [each["name"] for each in listed] == ["nightly"]
+
+
 def test_a_preview_is_a_time_a_line(jobs: Jobs) -> None:
     jobs.answers("/schedules/preview", says({"times": [ago(hours=-7), ago(hours=-31)]}))
 
