@@ -12,6 +12,8 @@ interface ConfirmDialogProps {
   /** To be typed before the button works: the name of what would be lost. */
   readonly typed?: string;
   readonly isPending?: boolean;
+  /** What the button says while it does not work, if not that it is working. */
+  readonly pendingVerb?: string | undefined;
   /** Why it did not work. */
   readonly error?: Error | null;
   readonly onConfirm: () => void;
@@ -20,7 +22,7 @@ interface ConfirmDialogProps {
 
 /** Asks once more before something that is not easily undone. It stays open until whoever drew it takes it away. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
-  const { title, verb, children, isDangerous = false, typed, isPending = false, error, onConfirm, onClose } = props;
+  const { title, verb, children, isDangerous = false, typed, isPending = false, pendingVerb = "Working…", error, onConfirm, onClose } = props;
   const [text, setText] = useState("");
   const id = useId();
   const isReady = !isPending && (typed === undefined || text === typed);
@@ -52,7 +54,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
             Keep as it is
           </button>
           <button type="submit" className={isDangerous ? "button-danger" : "button-primary"} data-testid="confirm-button" disabled={!isReady}>
-            {isPending ? "Working…" : verb}
+            {isPending ? pendingVerb : verb}
           </button>
         </div>
       </form>
