@@ -1,8 +1,7 @@
 /** The same moment on the clocks of other places, and where those are changed. */
 
 const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+const DAY = 24 * 60 * MINUTE;
 
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"] as const;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
@@ -81,7 +80,11 @@ export function dayIn(at: number, zone: string): string {
 }
 
 export function clockIn(at: number, zone: string): string {
-  const wall = new Date(shown(at, zone));
+  return clockOf(shown(at, zone));
+}
+
+function clockOf(time: number): string {
+  const wall = new Date(time);
   const minutes = `${two(wall.getUTCHours())}:${two(wall.getUTCMinutes())}`;
   return wall.getUTCSeconds() === 0 ? minutes : `${minutes}:${two(wall.getUTCSeconds())}`;
 }
@@ -134,7 +137,7 @@ export function changeBetween(from: number, to: number, zone: string): ClockChan
 export function changeInWords({ at, zone, by }: ClockChange): string {
   const size = Math.abs(by);
   const length = size % 60 === 0 ? `${size / 60} h` : `${size} min`;
-  const before = clockIn(at - by * MINUTE, zone);
+  const before = clockOf(shown(at, zone) - by * MINUTE);
   return `Clocks in ${zone} go ${by > 0 ? "forward" : "back"} by ${length}, from ${before} to ${clockIn(at, zone)}, on ${dayIn(at, zone)}.`;
 }
 

@@ -75,7 +75,7 @@ const OVERSCAN = 12;
 const HEAD = 86; // px above the first row in sight: the page's header and the table's head
 
 export function DataTable<Row extends object>(props: DataTableProps<Row>) {
-  const { caption, columns, rows, idOf, openId, choice = {}, chosen, onChoose, total } = props;
+  const { caption, columns, rows, idOf, openId, choice = NO_CHOICE, chosen, onChoose, total } = props;
   const definitions = useMemo(() => columns.map(definition), [columns]);
   const visible = useMemo(
     () => Object.fromEntries(columns.map((column) => [column.id, isShown(column, choice)])),
@@ -190,6 +190,7 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
 }
 
 const NO_ROWS: never[] = [];
+const NO_CHOICE: Choice = {};
 
 function definition<Row extends object>(column: Column<Row>): ColumnDef<Features, Row> {
   const { id, name, sort } = column;
