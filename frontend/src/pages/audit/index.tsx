@@ -6,7 +6,6 @@ import type { Entry } from "../../api/keys";
 import type { operations } from "../../api/schema.gen";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Dialog } from "../../components/Dialog";
-import { Icon } from "../../components/Icon";
 import { JsonView } from "../../components/JsonView";
 import { MoreRows } from "../../components/MoreRows";
 import { Nothing } from "../../components/Nothing";
@@ -100,7 +99,7 @@ function columnsFor(onOpen: (id: string) => void): readonly Column<Entry>[] {
     },
     { id: "at", name: "When", width: "6rem", card: "end", cell: ({ at }) => <Time at={at} /> },
     { id: "caller", name: "Caller", width: "14rem", cell: ({ actor, actor_name }) => <Caller id={actor} name={actor_name} /> },
-    { id: "target", name: "Target", width: "20rem", cell: ({ target }) => <span className="font-mono" title={target}>{target}</span> },
+    { id: "target", name: "Target", width: "20rem", cell: ({ target }) => <code title={target}>{target}</code> },
     { id: "detail", name: "Detail", card: "none", cell: ({ detail }) => <code className="text-muted" title={JSON.stringify(detail)}>{shortly(detail)}</code> },
   ];
 }
@@ -135,21 +134,28 @@ function EntryDialog({ entry, onClose }: { readonly entry: Entry; readonly onClo
           <Target entry={entry} />
         </dd>
         <dt>Request</dt>
-        <dd className="font-mono">{entry.request_id}</dd>
+        <dd>
+          <code>{entry.request_id}</code>
+        </dd>
       </dl>
       <JsonView text={JSON.stringify(entry.detail, null, 2)} what="the detail" />
     </Dialog>
   );
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** To the job or the schedule, where the call was about one. */
+function placeOf(target: string): string | null {
+  const [, kind, name] = /^\/(jobs|schedules)\/([^/]+)/.exec(target) ?? [];
+  if (kind === undefined || name === undefined || (kind === "jobs" && !/^[0-9a-f-]{36}$/.test(name))) return null;
+  return `#/${kind}/${name}`;
+}
 
-/** To the job, where it is one. */
 function Target({ entry: { target } }: { readonly entry: Entry }) {
-  if (!UUID.test(target)) return <span className="font-mono">{target || "–"}</span>;
+  const place = placeOf(target);
+  if (place === null) return <code>{target || "–"}</code>;
   return (
-    <a className="link font-mono" href={`#/jobs/${target}`}>
-      {target} <Icon name="right" />
+    <a className="link" href={place}>
+      <code>{target}</code>
     </a>
   );
 }

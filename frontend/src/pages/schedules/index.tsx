@@ -72,14 +72,14 @@ export function SchedulesPage() {
 
 function columnsFor(may: boolean, ask: (question: Question) => void): readonly Column<Schedule>[] {
   const columns: readonly Column<Schedule>[] = [
-    { id: "name", name: "Name", width: "22%", isFixed: true, card: "start", cell: ({ name }) => <span title={name}>{name}</span> },
+    { id: "name", name: "Name", width: "13rem", isFixed: true, card: "start", cell: ({ name }) => <span title={name}>{name}</span> },
     { id: "state", name: "State", width: "6.5rem", card: "end", cell: ({ state }) => <StateBadge state={state} /> },
     { id: "when", name: "When", cell: (schedule) => <When schedule={schedule} /> },
-    { id: "job_type", name: "Job type", width: "9rem", cell: ({ job }) => <span title={job.job_type}>{job.job_type}</span> },
+    { id: "job_type", name: "Job type", width: "9rem", card: "none", cell: ({ job }) => <span title={job.job_type}>{job.job_type}</span> },
     { id: "next", name: "Next run", width: "6rem", cell: ({ next_run_at }) => (next_run_at ? <Time at={next_run_at} /> : <None />) },
     { id: "last", name: "Last run", width: "6rem", cell: ({ last_run_at }) => (last_run_at ? <Time at={last_run_at} /> : <None />) },
     { id: "outcomes", name: "Last outcomes", width: "7.5rem", cell: ({ last_outcomes }) => <Outcomes outcomes={last_outcomes} /> },
-    { id: "source", name: "From", width: "4.5rem", cell: ({ source }) => SOURCES[source] },
+    { id: "source", name: "From", width: "4.5rem", card: "none", cell: ({ source }) => SOURCES[source] },
   ];
   if (!may) return columns;
   const menu: Column<Schedule> = {
@@ -98,7 +98,7 @@ function When({ schedule }: { readonly schedule: Schedule }) {
   return (
     <span title={exact ? `${words} (${exact})` : words}>
       {words}
-      {exact && <span className="text-faint"> · {exact}</span>}
+      {schedule.cron !== null && schedule.timezone !== "UTC" && <span className="text-faint"> · {schedule.timezone}</span>}
     </span>
   );
 }
