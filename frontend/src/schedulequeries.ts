@@ -19,6 +19,7 @@ import {
   previewTiming,
   readPage,
   readRuns,
+  replaceSchedule,
   resumeSchedule,
   runSchedule,
   saveSchedule,
@@ -92,10 +93,16 @@ export function usePreview(timing: Timing | null): UseQueryResult<readonly strin
   });
 }
 
+interface Saving {
+  /** What was edited, as it was read; null: it is a new one. */
+  readonly known: { readonly name: string; readonly version: number } | null;
+  readonly definition: string;
+}
+
 export function useSaveSchedule() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: ({ name, definition }: { readonly name: string | null; readonly definition: string }) => saveSchedule(name, definition),
+    mutationFn: ({ known, definition }: Saving) => (known ? replaceSchedule(known.name, known.version, definition) : saveSchedule(null, definition)),
     onSuccess: async ({ name }) => {
       await queries.invalidateQueries({ queryKey: ["schedule", name] });
       void queries.invalidateQueries({ queryKey: ["schedules"] });

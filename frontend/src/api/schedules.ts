@@ -41,6 +41,20 @@ export async function findSchedule(name: string, signal: AbortSignal): Promise<K
   }
 }
 
+/** Somebody else has changed what is being edited. */
+export class ChangedMeanwhile extends Error {
+  constructor(readonly version: number) {
+    super("Somebody has changed this schedule meanwhile. Open it again to see how, or save once more to put yours in its place.");
+  }
+}
+
+/** Replaces the one that had this version when it was read. Throws ChangedMeanwhile; of two in the same moment the later stays. */
+export async function replaceSchedule(name: string, version: number, definition: string): Promise<Schedule> {
+  const now = await findSchedule(name, AbortSignal.timeout(15_000));
+  if (now !== null && now.schedule.version !== version) throw new ChangedMeanwhile(now.schedule.version);
+  return saveSchedule(name, definition);
+}
+
 /** name null: a new one, whose name is in the definition. */
 export async function saveSchedule(name: string | null, definition: string): Promise<Schedule> {
   const response = await send(name === null ? "api/schedules" : `api/schedules/${encodeURIComponent(name)}`, {

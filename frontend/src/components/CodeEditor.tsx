@@ -98,11 +98,12 @@ function completed(text: string, offset: number, isAsked: boolean, schema: JsonS
   return {
     from,
     to,
-    options: items.map((item) => ({
+    options: items.map((item, index) => ({
       label: isQuoted && item.isKey ? JSON.stringify(item.label) : item.label, // it is matched with what was typed
       displayLabel: item.label,
       detail: item.detail,
       ...(item.about && { info: item.about }),
+      boost: -Math.min(index, 99), // as the schema has them, the default first
       type: item.isKey ? "property" : "constant",
       apply: (view: EditorView, _: unknown, start: number, end: number) => { take(view, item, start, end); },
     })),

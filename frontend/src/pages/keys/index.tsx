@@ -97,7 +97,7 @@ function columnsFor(own: string | null, onRevoke: (key: ApiKey) => void): readon
     { id: "made", name: "Made", width: "12rem", cell: ({ created_at, created_by }) => <span title={`by ${created_by}`}><Time at={created_at} /> <span className="text-muted">by {created_by}</span></span> },
     {
       id: "do",
-      name: "",
+      name: "Actions",
       width: "6rem",
       align: "end",
       card: "end",

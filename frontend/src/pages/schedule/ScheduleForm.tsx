@@ -2,6 +2,7 @@ import "../../styles/forms.css";
 import "../../styles/schedule.css";
 import { useRef, useState } from "react";
 import { Controller, useForm, useWatch } from "react-hook-form";
+import { ChangedMeanwhile } from "../../api/schedules";
 import { Combobox } from "../../components/Combobox";
 import { Field, TextInput } from "../../components/Field";
 import { JsonEditor, usePayloadFaults } from "../../components/JsonEditor";
@@ -31,6 +32,7 @@ export function ScheduleForm({ jobTypes, known, fields: given, onSaved }: Schedu
   const { register, control, setValue } = useForm<ScheduleFields>({ defaultValues: first });
   const fields = { ...first, ...useWatch({ control }) };
   const [isAsked, setAsked] = useState(false); // once it is, what is missing is said
+  const [overwritten, setOverwritten] = useState<number | null>(null); // another's version, which is known by now to go
   const save = useSaveSchedule();
   const form = useRef<HTMLFormElement>(null);
 
@@ -44,7 +46,14 @@ export function ScheduleForm({ jobTypes, known, fields: given, onSaved }: Schedu
     setAsked(true);
     if (save.isPending || payloadFaults.length > 0 || Object.keys(lacks).length > 0) return;
     if (!form.current?.reportValidity()) return;
-    save.mutate({ name: known?.name ?? null, definition: definitionOf(fields, known) }, { onSuccess: onSaved });
+    const seen = known && { name: known.name, version: overwritten ?? known.version };
+    save.mutate(
+      { known: seen, definition: definitionOf(fields, known) },
+      {
+        onSuccess: onSaved,
+        onError: (error) => { if (error instanceof ChangedMeanwhile) setOverwritten(error.version); },
+      },
+    );
   }
 
   function choose(name: string) {
@@ -155,6 +164,7 @@ function sampleOf(jobType: JobType | undefined): string {
 
 function refusedAt(error: Error | null, fields: ScheduleFields): Faults {
   if (error === null) return {};
+  if (error instanceof ChangedMeanwhile) return { whole: error.message };
   if (!(error instanceof Refused)) return { whole: failureOf(error) };
   const { problem } = error;
   if (isForbidden(problem)) return { whole: mayNot(problem.detail) };

@@ -84,8 +84,8 @@ function columnsFor(may: boolean, ask: (question: Question) => void): readonly C
   if (!may) return columns;
   const menu: Column<Schedule> = {
     id: "do",
-    name: "",
-    width: "3.5rem",
+    name: "Actions",
+    width: "5rem",
     align: "end",
     card: "none",
     cell: (schedule) => <RowMenu schedule={schedule} onAsk={(asked) => { ask({ name: schedule.name, asked }); }} />,

@@ -127,7 +127,7 @@ function FormOf({ jobTypes, jobType, onChoose }: FormOfProps) {
         <section className="box" aria-label="The same as a command">
           <h2 className="box-head">The same as a command</h2>
           <div className="box-body">
-            <Code text={curlSubmit(document.baseURI, submission, key !== null)} what="The curl command" />
+            <Code text={curlSubmit(document.baseURI, submission, key !== null)} what="the curl command" />
             {key !== null && <p className="hint">Put a key into the variable JOBS_KEY first.</p>}
           </div>
         </section>
