@@ -8,7 +8,7 @@ import { useEffect, useRef, useSyncExternalStore } from "react";
 import { createKeybindingsHandler } from "tinykeys";
 
 export interface Binding {
-  /** As tinykeys reads it: "j", "g j", "Shift+?". */
+  /** As tinykeys reads it: "j", "g j", "?". */
   readonly keys: string;
   /** "Next row": as the help dialog says it. */
   readonly does: string;
@@ -19,6 +19,7 @@ export interface Binding {
 class Bindings {
   private bound: readonly (readonly Binding[])[] = [];
   private all: readonly Binding[] = [];
+  private handle: ((event: KeyboardEvent) => void) | null = null;
   private readonly listeners = new Set<() => void>();
 
   readonly current = (): readonly Binding[] => this.all;
@@ -36,6 +37,8 @@ class Bindings {
   private change(bound: readonly (readonly Binding[])[]): void {
     this.bound = bound;
     this.all = bound.flat();
+    if (this.handle === null) window.addEventListener("keydown", (event) => this.handle?.(event));
+    this.handle = createKeybindingsHandler(handlers(this.all));
     for (const listener of this.listeners) listener();
   }
 }
@@ -47,23 +50,31 @@ export function useKeys(wanted: readonly Binding[]): void {
   const latest = useRef(wanted);
   useEffect(() => { latest.current = wanted; });
   const names = wanted.map(({ keys, does }) => `${keys} ${does}`).join("\n");
-  useEffect(() => {
-    const fixed = latest.current.map((binding, index) => ({
-      ...binding,
-      run: (event: KeyboardEvent) => { latest.current[index]?.run(event); },
-    }));
-    const handler = createKeybindingsHandler(Object.fromEntries(fixed.map(({ keys, run }) => [keys, unlessTyping(run)])));
-    window.addEventListener("keydown", handler);
-    const remove = bindings.add(fixed);
-    return () => {
-      window.removeEventListener("keydown", handler);
-      remove();
-    };
-  }, [names]);
+  useEffect(
+    () =>
+      bindings.add(
+        latest.current.map((binding, index) => ({
+          ...binding,
+          run: (event: KeyboardEvent) => { latest.current[index]?.run(event); },
+        })),
+      ),
+    [names],
+  );
 }
 
 export function useBindings(): readonly Binding[] {
   return useSyncExternalStore(bindings.subscribe, bindings.current);
+}
+
+/** "g j" before "j", so that its end is not taken for that; of the same keys the last one, who is on top. */
+export function handlers(all: readonly Binding[]): Record<string, (event: KeyboardEvent) => void> {
+  const presses = all.flatMap(({ keys, run }) => written(keys).map((press) => [press, unlessTyping(run)] as const));
+  return Object.fromEntries(presses.toSorted(([a], [b]) => b.split(" ").length - a.split(" ").length));
+}
+
+/** Whether a sign takes Shift is the keyboard's affair. */
+function written(keys: string): readonly string[] {
+  return /^[^\w\s]$/.test(keys) ? [keys, `Shift+${keys}`] : [keys];
 }
 
 function unlessTyping(run: (event: KeyboardEvent) => void): (event: KeyboardEvent) => void {

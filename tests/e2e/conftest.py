@@ -19,6 +19,9 @@ import urllib3
 from websockets.sync.client import ClientConnection, connect
 
 from infra.local.ports import free_port
+from tests.e2e.browsing import browser, look, visit
+
+__all__ = ["browser", "look", "visit"]
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "e2e"

@@ -1,48 +1,23 @@
-"""The dashboard in a real browser, on the real stack. Screenshots stay in build/e2e.
-
-Chromium: any that is installed. Where there is none, these tests are reported as not run.
-"""
+"""Jobs on the dashboard, in a real browser, on the real stack. Screenshots stay in build/e2e."""
 
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, WebSocketRoute, expect, sync_playwright
+from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
+from tests.e2e.browsing import Look, Visits, examine, needs_browser, until_live
 from tests.e2e.conftest import BUILD, RunningStack
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-pytestmark = [
-    pytest.mark.timeout(400),
-    pytest.mark.skipif(CHROMIUM is None, reason="not run: no Chromium is installed here"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+pytestmark = needs_browser
 
 
 @pytest.fixture
-def page(browser: Browser, stack: RunningStack) -> Iterator[Page]:
-    """The dashboard, live. A page that logs an error fails its test."""
-    faults: list[str] = []
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(stack.url)
-    expect(page.get_by_test_id("connection-state")).to_have_attribute("data-state", "live", timeout=15_000)
-    yield page
-    page.close()
-    assert faults == []
+def page(visit: Visits, stack: RunningStack) -> Page:
+    """The list of jobs, live."""
+    return until_live(visit(f"{stack.url}/#/jobs"))
 
 
 def row(page: Page, job_id: str) -> Locator:
@@ -59,28 +34,29 @@ def test_a_submitted_job_is_seen_queued_running_and_completed(page: Page, stack:
     page.screenshot(path=BUILD / "completed.png")
 
 
-def test_a_job_submitted_with_the_form_opens_beside_the_table(page: Page) -> None:
-    opener = page.get_by_test_id("open-submit")
-    if opener.count():
-        opener.click()
+def test_a_job_submitted_with_the_form_opens_beside_the_list(page: Page) -> None:
+    page.get_by_test_id("open-submit").click()
     page.get_by_test_id("job-type").fill("echo")
     page.get_by_role("option", name="echo").first.click()
     page.get_by_test_id("payload").fill('{"hello": "wörld"}')
     page.get_by_test_id("submit").click()
+    expect(page.get_by_test_id("submitted-job")).to_be_visible(timeout=10_000)
 
+    page.get_by_role("link", name="Jobs", exact=True).click()
     finished = page.locator('[data-testid="job-row"][data-status="COMPLETED"]', has_text="wörld").first
     expect(finished).to_be_visible(timeout=10_000)
     finished.click()
     expect(page.get_by_test_id("job-panel")).to_contain_text("wörld")
+    expect(finished).to_be_visible()
     page.screenshot(path=BUILD / "panel.png")
 
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("job-panel")).to_have_count(0)
+    expect(finished.get_by_role("link")).to_be_focused()
 
-def test_the_form_refuses_what_does_not_fit_the_job_types_schema(page: Page) -> None:
-    opener = page.get_by_test_id("open-submit")
-    if opener.count():
-        opener.click()
-    page.get_by_test_id("job-type").fill("sleep")
-    page.get_by_role("option", name="sleep").first.click()
+
+def test_the_form_refuses_what_does_not_fit_the_job_types_schema(page: Page, stack: RunningStack) -> None:
+    page.goto(f"{stack.url}/#/submit?job_type=sleep")
 
     page.get_by_test_id("payload").fill('{"seconds": "long"}')
     expect(page.get_by_test_id("submit")).to_be_disabled()
@@ -113,12 +89,12 @@ class Wire:
             self._open.append(client)
 
 
-def test_a_page_that_lost_its_connection_says_so_and_catches_up(browser: Browser, stack: RunningStack) -> None:
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+def test_a_page_that_lost_its_connection_says_so_and_catches_up(visit: Visits, stack: RunningStack) -> None:
+    page = visit.blank()
     wire = Wire(page)
-    page.goto(stack.url)
+    page.goto(f"{stack.url}/#/jobs")
+    until_live(page)
     state = page.get_by_test_id("connection-state")
-    expect(state).to_have_attribute("data-state", "live", timeout=15_000)
     seen = stack.submit("process_data", {"seconds": 3})
     expect(row(page, seen["id"])).to_have_attribute("data-status", "RUNNING", timeout=5_000)
 
@@ -134,29 +110,43 @@ def test_a_page_that_lost_its_connection_says_so_and_catches_up(browser: Browser
     expect(state).to_have_attribute("data-state", "live", timeout=40_000)
     for job in (seen, missed):
         expect(row(page, job["id"])).to_have_attribute("data-status", "COMPLETED", timeout=5_000)
-    page.close()
 
 
-def test_a_permalink_shows_its_job_with_every_error(page: Page, stack: RunningStack) -> None:
+def test_a_permalink_shows_its_job_alone_with_every_error(visit: Visits, stack: RunningStack, look: Look) -> None:
     failed = stack.submit("fail_job", {"seconds": 1}, max_attempts=1)
     stack.wait_for(failed["id"], 15, status="FAILED")
 
-    page.goto(f"{stack.url}/#/jobs/{failed['id']}")
+    page = visit(f"{stack.url}/#/jobs/{failed['id']}", look)
 
     panel = page.get_by_test_id("job-panel")
     expect(panel).to_contain_text("this job type always fails")
     expect(panel).to_contain_text(re.compile("SimulatedFailure"))
-    page.screenshot(path=BUILD / "failed.png")
+    expect(page.get_by_test_id("job-row")).to_have_count(0)
+    examine(until_live(page), "job", look)
 
 
-def test_dark_mode_follows_the_system(browser: Browser, stack: RunningStack) -> None:
-    page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="dark")
-    page.goto(stack.url)
-    expect(page.get_by_test_id("connection-state")).to_have_attribute("data-state", "live", timeout=15_000)
+def test_a_large_number_keeps_its_digits(page: Page, stack: RunningStack) -> None:
+    job = stack.submit("echo", {"n": 12345678901234567890})
+    stack.wait_for(job["id"], 15)
 
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    page.screenshot(path=BUILD / "dark.png")
-    page.close()
+    page.goto(f"{stack.url}/#/jobs/{job['id']}")
+
+    shown = page.get_by_test_id("json")
+    expect(shown).to_have_text([re.compile("n: 12345678901234567890")] * 2)
+
+
+def test_the_list_is_for_all(visit: Visits, stack: RunningStack, look: Look) -> None:
+    job = stack.submit("process_data", {"seconds": 5})
+    page = until_live(visit(f"{stack.url}/#/jobs", look))
+    expect(row(page, job["id"])).to_be_visible()
+
+    examine(page, "jobs", look)
+
+
+def test_dark_mode_follows_the_system(visit: Visits, stack: RunningStack) -> None:
+    page = until_live(visit(stack.url, Look(1440, "dark")))
+
+    background = page.evaluate("getComputedStyle(document.body.parentElement).backgroundColor")
 
     assert sum(int(part) for part in re.findall(r"\d+", background)[:3]) < 150
 

@@ -11,18 +11,13 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
+from tests.e2e.browsing import needs_browser
 from tests.e2e.conftest import BUILD, RunningStack
-from tests.e2e.test_dashboard import CHROMIUM, browser
-
-__all__ = ["browser"]
 
 METHODS = {"get", "put", "post", "delete"}
 FILES = ("/reference/reference.js", "/reference/reference.css")
 
-pytestmark = [
-    pytest.mark.timeout(400),
-    pytest.mark.skipif(CHROMIUM is None, reason="not run: no Chromium is installed here"),
-]
+pytestmark = needs_browser
 
 
 @dataclass

@@ -16,7 +16,7 @@ import {
 } from "@tanstack/react-table";
 import "../styles/data.css";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { memo, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
+import { memo, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode, type RefObject } from "react";
 import type { Choice } from "../columns";
 import { useKeys } from "../keys";
 import { Icon } from "./Icon";
@@ -97,10 +97,7 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
   const shown = useMemo(() => columns.filter((column) => isShown(column, choice)), [columns, choice]);
 
   const body = useRef<HTMLTableSectionElement>(null);
-  const [margin, setMargin] = useState(0);
-  useLayoutEffect(() => {
-    if (body.current) setMargin(Math.round(body.current.getBoundingClientRect().top + window.scrollY));
-  }, [rows?.length, shown]);
+  const margin = useTop(body);
   const virtualizer = useWindowVirtualizer<HTMLTableRowElement>({
     count: sorted.length,
     estimateSize: () => ROW_HEIGHT,
@@ -114,18 +111,25 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
   const before = (items[0]?.start ?? margin) - margin;
   const after = virtualizer.getTotalSize() - ((items.at(-1)?.end ?? margin) - margin);
 
+  const aim = useRef<string | null>(null); // where the focus is on its way to: keys come faster than rows are drawn
+
   function move(step: 1 | -1): void {
-    const focused = document.activeElement?.closest("[data-row-id]")?.getAttribute("data-row-id");
-    const at = sorted.findIndex(({ id }) => id === (focused ?? openId));
+    const from = aim.current ?? focusedId() ?? openId;
+    const at = sorted.findIndex(({ id }) => id === from);
     const next = Math.max(0, Math.min(sorted.length - 1, at + step));
     const id = sorted[next]?.id;
     if (id === undefined) return;
     virtualizer.scrollToIndex(next, { align: "auto" });
-    focusRow(body.current, id);
+    aim.current = id;
+    // Once it is drawn: a row far away is not there yet.
+    requestAnimationFrame(() => {
+      if (aim.current === id) aim.current = null;
+      focusRow(body.current, id);
+    });
   }
 
   function chooseFocused(): void {
-    const focused = document.activeElement?.closest("[data-row-id]")?.getAttribute("data-row-id");
+    const focused = focusedId();
     sorted.find(({ id }) => id === focused)?.toggleSelected();
   }
 
@@ -192,6 +196,21 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
 const NO_ROWS: never[] = [];
 const NO_CHOICE: Choice = {};
 
+/** How far below the top of the page it begins: what is above it comes and grows. */
+function useTop(element: RefObject<HTMLElement | null>): number {
+  const [top, setTop] = useState(0);
+  useLayoutEffect(() => {
+    const measure = () => {
+      if (element.current) setTop(Math.round(element.current.getBoundingClientRect().top + window.scrollY));
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(document.body);
+    return () => { observer.disconnect(); };
+  }, [element]);
+  return top;
+}
+
 function definition<Row extends object>(column: Column<Row>): ColumnDef<Features, Row> {
   const { id, name, sort } = column;
   return {
@@ -212,12 +231,14 @@ export function isShown({ id, isHidden = false, isFixed = false }: Column<never>
   return isFixed || (choice[id] ?? !isHidden);
 }
 
-/** Once it is drawn: a row far away is not there yet. */
+function focusedId(): string | null {
+  return document.activeElement?.closest("[data-row-id]")?.getAttribute("data-row-id") ?? null;
+}
+
 function focusRow(body: HTMLElement | null, id: string): void {
-  requestAnimationFrame(() => {
-    const row = body?.querySelector(`[data-row-id="${CSS.escape(id)}"]`);
-    row?.querySelector<HTMLElement>("[data-row-link], input")?.focus({ preventScroll: true });
-  });
+  const row = body?.querySelector(`[data-row-id="${CSS.escape(id)}"]`);
+  const target = row?.querySelector<HTMLElement>("[data-row-link]") ?? row?.querySelector<HTMLElement>("input");
+  target?.focus({ preventScroll: true });
 }
 
 interface HeadProps<Row extends object> {

@@ -32,12 +32,12 @@ export function Dialog({ title, testId, onClose, children }: DialogProps) {
       onClick={({ target }) => { if (target === dialog.current) onClose(); }}
     >
       <div className="dialog-body">
-        <header className="dialog-head">
+        <div className="dialog-head">
           <h2 id={id}>{title}</h2>
           <button type="button" className="button-quiet" aria-label="Close" title="Close (Esc)" onClick={onClose}>
             <Icon name="close" className="size-4" />
           </button>
-        </header>
+        </div>
         {children}
       </div>
     </dialog>

@@ -2,7 +2,6 @@
 
 import { useEffect, useLayoutEffect, useRef, useSyncExternalStore } from "react";
 import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
 import { looksDark, onTheme } from "../theme";
 import type { ChartProps, Colour, Series } from "./Chart";
 
@@ -55,12 +54,12 @@ function options(
   return {
     width: parent.clientWidth,
     height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, ...(sync !== undefined && { sync: { key: sync } }) },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
-    axes: [{ ...axis, grid: { show: false }, space: 70 }, { ...axis, size: 48, values: (_plot, values) => values.map((value) => format(value)) }],
+    axes: [{ ...axis, grid: { show: false }, size: 28, space: 70, values: (_plot, times, _axis, _space, step) => times.map((at) => moment(at, step)) }, { ...axis, size: 48, values: (_plot, values) => values.map((value) => format(value)) }],
     series: [
-      { value: (_plot, at) => (Number.isFinite(at) ? new Date(at * 1_000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" }) : "–"), label: "At" },
+      { value: (_plot, at: number | null) => (at === null ? "–" : moment(at, MINUTE)), label: "At" },
       ...looks.split("\n").map((look) => drawn(look, colour, format)),
     ],
   };
@@ -79,6 +78,17 @@ function drawn(look: string, colour: (name: string) => string, format: (value: n
     ...(shape !== "line" && { fill: bars ? stroke : faded(stroke) }),
     ...(bars && { paths: bars }),
   };
+}
+
+const MINUTE = 60;
+const DAY = 86_400;
+
+/** As exact as the step to the next one. */
+function moment(at: number, step: number): string {
+  const date = new Date(at * 1_000);
+  if (step >= DAY) return date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+  const seconds = step < MINUTE && ({ second: "2-digit" } as const);
+  return date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", ...seconds, hour12: false });
 }
 
 /** A token's colour as the theme has it now. The style sheet alone knows `light-dark`. */

@@ -37,7 +37,7 @@ export function StaleBanner({ connection, rightUntil, onRetry }: StaleBannerProp
 }
 
 function headline({ state, phase }: Connection): string {
-  if (state === "live") return "The list could not be read again.";
+  if (state === "live") return "This page could not be read again.";
   if (phase === "reading") return "Connected again; reading what has changed.";
   return state === "offline" ? "Offline: the scheduler cannot be reached." : "Not live: the connection was lost.";
 }

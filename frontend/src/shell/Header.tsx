@@ -13,7 +13,7 @@ interface HeaderProps {
 export function Header({ connection }: HeaderProps) {
   return (
     <header className="header">
-      <Link to="/" className="brand">
+      <Link to="/" className="brand" aria-label="Job Scheduler">
         <Mark />
         <span className="brand-name">Job Scheduler</span>
       </Link>

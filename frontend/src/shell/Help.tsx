@@ -8,7 +8,7 @@ const HelpDialog = lazy(() => import("./HelpDialog"));
 export function Help() {
   const [isOpen, setOpen] = useState(false);
   const open = () => { setOpen(true); };
-  useKeys([{ keys: "Shift+?", does: "Show these keys", group: "Everywhere", run: open }]);
+  useKeys([{ keys: "?", does: "Show these keys", group: "Everywhere", run: open }]);
   return (
     <>
       <button type="button" className="button-quiet header-help" aria-label="Keyboard" title="Keyboard (?)" onClick={open}>

@@ -37,7 +37,7 @@ function Press({ binding: { keys } }: { readonly binding: Binding }) {
   return keys.split(" ").map((press, index) => (
     <Fragment key={press}>
       {index > 0 && " then "}
-      <kbd>{press.replace(/^Shift\+(?=\W)/, "").replace("Escape", "Esc")}</kbd>
+      <kbd>{press.replace("Escape", "Esc")}</kbd>
     </Fragment>
   ));
 }
