@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -126,6 +125,8 @@ def test_a_schedule_is_edited_and_keeps_what_was_not_touched(
     page.get_by_test_id("cron").fill("0 4 * * *")
     page.get_by_test_id("save-schedule").click()
 
+    expect(page.get_by_test_id("next-times")).to_be_visible()
+    expect(page.get_by_test_id("edit-schedule")).to_be_visible()
     expect(page.get_by_text("At 04:00, every day")).to_be_visible()
     after = guarded_stack.get(f"/schedules/{name}").json()
     changing = {"cron", "version", "updated_at", "next_run_at"}
@@ -145,6 +146,8 @@ def test_what_somebody_else_changed_is_not_overwritten_unseen(
     expect(page.get_by_test_id("schedule-problem")).to_contain_text("changed this schedule meanwhile")
     assert guarded_stack.get(f"/schedules/{name}").json()["cron"] == "0 5 * * *"
     page.get_by_test_id("save-schedule").click()
+    expect(page.get_by_test_id("next-times")).to_be_visible()
+    expect(page.get_by_test_id("edit-schedule")).to_be_visible()
     expect(page.get_by_text("At 04:00, every day")).to_be_visible()
 
 
