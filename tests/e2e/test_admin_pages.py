@@ -25,7 +25,7 @@ class FarVisits(Visits):
         )
         page.on("pageerror", lambda error: self._faults.append(str(error)))
         page.add_init_script(f"if (!window.name) sessionStorage.setItem('api-key', '{key}'); window.name = 'seen'")
-        page.goto(url)
+        page.goto(url, wait_until="networkidle")  # the first calls of a function take their time
         self._pages.append(page)
         return page
 
