@@ -54,7 +54,7 @@ export function useSchedule(name: string, isFollowed = true): UseQueryResult<Kno
   return useQuery({
     queryKey: ["schedule", name],
     queryFn: ({ signal }) => findSchedule(name, signal),
-    refetchInterval: isFollowed && READ_AGAIN_MS,
+    refetchInterval: ({ state: { data } }) => (isFollowed || data === undefined) && READ_AGAIN_MS,
     refetchOnWindowFocus: isFollowed,
   });
 }
