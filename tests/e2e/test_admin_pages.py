@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.browsing import DESK, Look, Visits, examine, needs_browser
 from tests.e2e.conftest import BUILD, RunningStack
@@ -196,12 +196,10 @@ def test_a_declared_schedule_says_where_and_cannot_be_edited(
     """Declared ones come with a deploy: the page is given one in an answer's place."""
     name = schedule("declared", cron="0 3 * * *")
 
-    def declared(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "source": "code"})
+    told = {**guarded_stack.get(f"/schedules/{name}").json(), "source": "code"}
 
     page = open_page("#/schedules")
-    page.route(f"**/api/schedules/{name}", declared)
+    page.route(f"**/api/schedules/{name}", lambda route: route.fulfill(json=told))
     page.get_by_role("link", name=name).click()
     expect(page.get_by_test_id("declared")).to_contain_text("as @schedule beside the handler of echo")
     expect(page.get_by_test_id("run-now")).to_be_visible()
