@@ -4,9 +4,11 @@ import { submissionBody, type Submission, type SubmitOptions } from "./api/calls
 import { exactly } from "./exact";
 import type { Job, JobType } from "./jobs";
 
-export function curlSubmit(origin: string, submission: Submission): string {
+/** withKey: where callers need one, which the command takes from the environment. */
+export function curlSubmit(origin: string, submission: Submission, withKey = false): string {
   return [
     `curl -sS ${quoted(new URL("api/jobs", origin).href)}`,
+    ...(withKey ? [`  -H "Authorization: Bearer $JOBS_KEY"`] : []),
     `  -H ${quoted("Content-Type: application/json")}`,
     `  -d ${quoted(submissionBody(submission))}`,
   ].join(" \\\n");

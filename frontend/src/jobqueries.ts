@@ -172,7 +172,8 @@ export function useJobTypes() {
     queryFn: ({ signal }) => readJobTypes(signal),
     placeholderData: keepPreviousData,
     staleTime: Infinity,
-    refetchInterval: ({ state: { status } }) => (status === "error" ? READ_AGAIN_MS : false),
+    // A first read may be cut short when everything is read again.
+    refetchInterval: ({ state: { status } }) => (status === "success" ? false : READ_AGAIN_MS),
   });
 }
 

@@ -17,6 +17,9 @@ export interface PayloadFault {
   /** From 1. */
   readonly line: number;
   readonly column: number;
+  /** The same in characters, and where it ends. */
+  readonly from: number;
+  readonly to: number;
 }
 
 const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false };
@@ -29,17 +32,17 @@ export function payloadFaults(text: string, schema: JsonSchema): readonly Payloa
   return tree ? schemaFaults(text, tree, schema) : [];
 }
 
-function syntaxFault(text: string, { error, offset }: ParseError): PayloadFault {
+function syntaxFault(text: string, { error, offset, length }: ParseError): PayloadFault {
   const words = printParseErrorCode(error).replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
-  return { path: "", detail: words, ...position(text, offset) };
+  return { path: "", detail: words, ...position(text, offset), from: offset, to: offset + length };
 }
 
 function schemaFaults(text: string, tree: Node, schema: JsonSchema): readonly PayloadFault[] {
   const { errors } = new Validator(schema, "2020-12", false).validate(JSON.parse(text));
   return reasons(errors).map(({ instanceLocation, keyword, error }) => {
     const steps = stepsOf(instanceLocation);
-    const offset = nodeAt(tree, steps)?.offset ?? tree.offset;
-    return { path: pathOf(steps), detail: inWords(keyword, error), ...position(text, offset) };
+    const { offset, length } = nodeAt(tree, steps) ?? tree;
+    return { path: pathOf(steps), detail: inWords(keyword, error), ...position(text, offset), from: offset, to: offset + length };
   });
 }
 

@@ -4,7 +4,7 @@ import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRout
 import { Broken } from "./components/Broken";
 import { Loading } from "./components/states";
 import { Nowhere } from "./pages/nowhere";
-import { jobsSearch, parsed, rangeSearch, text, written, type Raw } from "./search";
+import { auditSearch, jobsSearch, parsed, rangeSearch, schedulesSearch, text, written, type Raw } from "./search";
 import { Gate } from "./shell/Gate";
 
 const root = createRootRoute({ component: Gate });
@@ -32,15 +32,20 @@ const queue = createRoute({
 });
 const schedules = createRoute({
   ...at("/schedules"),
+  validateSearch: schedulesSearch,
   component: lazyRouteComponent(() => import("./pages/schedules"), "SchedulesPage"),
 });
 const newSchedule = createRoute({
   ...at("/schedules/new"),
-  component: lazyRouteComponent(() => import("./pages/schedule"), "NewSchedulePage"),
+  component: lazyRouteComponent(() => import("./pages/schedule/edit"), "NewSchedulePage"),
 });
 const schedule = createRoute({
   ...at("/schedules/$name"),
   component: lazyRouteComponent(() => import("./pages/schedule"), "SchedulePage"),
+});
+const editSchedule = createRoute({
+  ...at("/schedules/$name/edit"),
+  component: lazyRouteComponent(() => import("./pages/schedule/edit"), "EditSchedulePage"),
 });
 const workers = createRoute({ ...at("/workers"), component: lazyRouteComponent(() => import("./pages/workers"), "WorkersPage") });
 const submit = createRoute({
@@ -52,7 +57,11 @@ const submit = createRoute({
   component: lazyRouteComponent(() => import("./pages/submit"), "SubmitPage"),
 });
 const keys = createRoute({ ...at("/keys"), component: lazyRouteComponent(() => import("./pages/keys"), "KeysPage") });
-const audit = createRoute({ ...at("/audit"), component: lazyRouteComponent(() => import("./pages/audit"), "AuditPage") });
+const audit = createRoute({
+  ...at("/audit"),
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("./pages/audit"), "AuditPage"),
+});
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -63,6 +72,7 @@ export const router = createRouter({
     schedules,
     newSchedule,
     schedule,
+    editSchedule,
     workers,
     submit,
     keys,

@@ -55,6 +55,38 @@ export function jobsSearch(raw: Raw): JobsSearch {
   });
 }
 
+/** In the words of `GET /schedules`. */
+export interface SchedulesSearch {
+  readonly state?: "active" | "paused" | "ended";
+  readonly job_type?: string;
+  readonly queue?: string;
+}
+
+export function schedulesSearch(raw: Raw): SchedulesSearch {
+  return given({
+    state: oneOf(raw, "state", ["active", "paused", "ended"] as const),
+    job_type: text(raw, "job_type"),
+    queue: text(raw, "queue"),
+  });
+}
+
+/** In the words of `GET /audit`. */
+export interface AuditSearch {
+  readonly action?: string;
+  readonly actor?: string;
+  readonly since?: string;
+  readonly until?: string;
+}
+
+export function auditSearch(raw: Raw): AuditSearch {
+  return given({
+    action: text(raw, "action"),
+    actor: text(raw, "actor"),
+    since: moment(raw, "since"),
+    until: moment(raw, "until"),
+  });
+}
+
 /** With only what is there. */
 function given<T extends object>(values: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {

@@ -23,9 +23,19 @@ export interface SubmitOptions {
   readonly queue?: string;
   readonly priority?: number;
   readonly delay_seconds?: number;
+  readonly run_at?: string;
   readonly max_attempts?: number;
   readonly timeout_seconds?: number;
   readonly tags?: readonly string[];
+  readonly concurrency_key?: string;
+  readonly unique?: Unique;
+}
+
+/** That there is to be one such job. */
+export interface Unique {
+  readonly for?: "queued" | "unfinished" | number;
+  readonly key?: string;
+  readonly on_conflict?: "return" | "replace" | "replace_payload" | "replace_run_at";
 }
 
 export async function readJobs(filter: JobFilter, wanted: number, signal: AbortSignal): Promise<JobPage> {

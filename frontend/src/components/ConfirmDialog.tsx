@@ -16,6 +16,8 @@ interface ConfirmDialogProps {
   readonly isBlocked?: boolean;
   /** On the other button. "Keep as it is" if not given. */
   readonly keep?: string;
+  /** What the button says while it does not work, if not that it is working. */
+  readonly pendingVerb?: string | undefined;
   /** Why it did not work. */
   readonly error?: Error | null;
   readonly onConfirm: () => void;
@@ -24,7 +26,8 @@ interface ConfirmDialogProps {
 
 /** Asks once more before something that is not easily undone. It stays open until whoever drew it takes it away. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
-  const { title, verb, children, isDangerous = false, typed, isPending = false, isBlocked = false, error, onConfirm, onClose } = props;
+  const { title, verb, children, isDangerous = false, typed, error, onConfirm, onClose } = props;
+  const { isPending = false, isBlocked = false, pendingVerb = "Working…" } = props;
   const [text, setText] = useState("");
   const id = useId();
   const isReady = !isPending && !isBlocked && (typed === undefined || text === typed);
@@ -56,7 +59,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
             {props.keep ?? "Keep as it is"}
           </button>
           <button type="submit" className={isDangerous ? "button-danger" : "button-primary"} data-testid="confirm-button" disabled={!isReady}>
-            {isPending ? "Working…" : verb}
+            {isPending ? pendingVerb : verb}
           </button>
         </div>
       </form>

@@ -1,15 +1,24 @@
-import { useId, useState, type SubmitEvent } from "react";
-import type { SubmitOptions } from "../../api/calls";
-import { MAY_NOT } from "../../hooks";
+import "../../styles/forms.css";
+import { useRef, useState } from "react";
+import { useForm, useWatch } from "react-hook-form";
+import type { Submission } from "../../api/calls";
+import { Code } from "../../components/Code";
+import { Combobox } from "../../components/Combobox";
+import { Field } from "../../components/Field";
+import { JsonEditor, usePayloadFaults } from "../../components/JsonEditor";
+import { curlSubmit } from "../../curl";
+import { MAY_NOT, useSession } from "../../hooks";
 import { Refused } from "../../http";
 import { ALL_JOBS, type JobType } from "../../jobs";
-import { payloadFaults } from "../../payload";
+import { fieldOf, NO_FIELDS, submitOptionsOf, type SubmitFields } from "../../optionfields";
 import { useMay, useSubmit } from "../../queries";
 import { hrefTo } from "../../route";
 import { samplePayload } from "../../sample";
-import { AdvancedFields, NO_ADVANCED, optionsOf, type Advanced } from "./AdvancedFields";
-import { PayloadField } from "./PayloadField";
+import { readerZone } from "../../zones";
+import { JobOptions, type JobTypeDefaults } from "./JobOptions";
 import { SubmitOutcome } from "./SubmitOutcome";
+import { UniqueFields } from "./UniqueFields";
+import { WhenFields } from "./WhenFields";
 
 interface SubmitFormProps {
   /** The job types there are; at least one. */
@@ -20,78 +29,109 @@ interface SubmitFormProps {
 
 export function SubmitForm({ jobTypes, asked }: SubmitFormProps) {
   const [name, setName] = useState(() => preferred(jobTypes, asked));
-  const [edited, setEdited] = useState<Readonly<Record<string, string>>>({}); // what was typed, by job type
-  const [advanced, setAdvanced] = useState<Advanced>(NO_ADVANCED);
-  const submit = useSubmit();
-  const onlyReads = useMay("operator") === false;
-  const ids = { type: useId(), about: useId() };
-
   const jobType = jobTypes.find((each) => each.name === name) ?? jobTypes[0];
-  if (!jobType) return null;
-  const payload = edited[jobType.name] ?? JSON.stringify(samplePayload(jobType), null, 2);
-  const faults = payloadFaults(payload, jobType.schema);
-  const options: SubmitOptions | null = optionsOf(advanced);
-  const isReady = faults.length === 0 && options !== null && !submit.isPending && !onlyReads;
+  return jobType && <FormOf jobTypes={jobTypes} jobType={jobType} onChoose={setName} />;
+}
+
+interface FormOfProps {
+  readonly jobTypes: readonly JobType[];
+  readonly jobType: JobTypeDefaults;
+  readonly onChoose: (name: string) => void;
+}
+
+function FormOf({ jobTypes, jobType, onChoose }: FormOfProps) {
+  const [edited, setEdited] = useState<Readonly<Record<string, string>>>({}); // what was typed, by job type
+  const { register, control, setValue } = useForm<SubmitFields>({ defaultValues: NO_FIELDS });
+  const fields = { ...NO_FIELDS, ...useWatch({ control }) };
+  const submit = useSubmit();
+  const form = useRef<HTMLFormElement>(null);
+  const onlyReads = useMay("operator") === false;
+  const { key } = useSession();
+
+  const sample = JSON.stringify(samplePayload(jobType), null, 2);
+  const payload = edited[jobType.name] ?? sample;
+  const faults = usePayloadFaults(payload, jobType.schema);
+  const submission: Submission = { jobType: jobType.name, payload, options: submitOptionsOf(fields, readerZone()) };
+  const isReady = faults.length === 0 && !submit.isPending && !onlyReads;
+  const problem = submit.error instanceof Refused ? submit.error.problem : null;
+  const refused = Object.fromEntries((problem?.errors ?? []).map(({ path, detail }) => [fieldOf(path), detail]));
+  const edit = (text: string) => { setEdited({ ...edited, [jobType.name]: text }); };
 
   function send() {
-    if (isReady && jobType) submit.mutate({ jobType: jobType.name, payload, options });
+    if (isReady && form.current?.reportValidity()) submit.mutate(submission);
   }
 
   return (
     <form
-      className="form form-narrow"
+      ref={form}
+      className="form-halves"
       aria-label="Submit a job"
-      onSubmit={(event: SubmitEvent) => {
+      onSubmit={(event) => {
         event.preventDefault();
         send();
       }}
     >
       <div>
-        <label className="label" htmlFor={ids.type}>
-          Job type
-        </label>
-        <select
-          id={ids.type}
-          className="field"
-          data-testid="job-type"
-          value={jobType.name}
-          aria-describedby={ids.about}
-          onChange={({ target }) => {
-            setName(target.value);
-            submit.reset();
-          }}
-        >
-          {jobTypes.map((each) => (
-            <option key={each.name}>{each.name}</option>
-          ))}
-        </select>
-        <p id={ids.about} className="hint">
-          {jobType.description}
-        </p>
+        <section className="box" aria-label="The job">
+          <div className="box-body pt-3">
+            <Field label="Job type" hint={jobType.description}>
+              {(tie) => (
+                <Combobox
+                  control={tie}
+                  testId="job-type"
+                  value={jobType.name}
+                  choices={jobTypes.map((each) => ({ value: each.name, about: each.description }))}
+                  onChange={(chosen) => {
+                    onChoose(chosen);
+                    submit.reset();
+                  }}
+                />
+              )}
+            </Field>
+            <div className="relative">
+              <JsonEditor label="Payload" text={payload} schema={jobType.schema} refused={refused["payload"]} onChange={edit} onSend={send} />
+              {payload !== sample && (
+                <button type="button" className="button-quiet editor-sample" onClick={() => { edit(sample); }}>
+                  Back to the sample
+                </button>
+              )}
+            </div>
+          </div>
+        </section>
+        <div className="form-foot">
+          <button type="submit" className="button-primary" data-testid="submit" disabled={!isReady}>
+            {submit.isPending ? "Submitting…" : "Submit job"}
+          </button>
+          {onlyReads ? (
+            <span className="text-muted">{MAY_NOT}</span>
+          ) : (
+            <kbd className="text-muted">{isMac() ? "⌘" : "Ctrl"} + Enter</kbd>
+          )}
+        </div>
+        <SubmitOutcome
+          problem={problem}
+          isUnanswered={submit.isError && problem === null}
+          job={submit.data ?? null}
+          hrefOf={(job) => hrefTo({ jobId: job.id, filter: ALL_JOBS })}
+        />
       </div>
-      <PayloadField
-        text={payload}
-        faults={faults}
-        onChange={(text) => { setEdited({ ...edited, [jobType.name]: text }); }}
-        onSend={send}
-      />
-      <AdvancedFields advanced={advanced} jobType={jobType} onChange={setAdvanced} />
-      <div className="flex items-center gap-3">
-        <button type="submit" className="button-primary" data-testid="submit" disabled={!isReady}>
-          {submit.isPending ? "Submitting…" : "Submit job"}
-        </button>
-        {onlyReads ? (
-          <span className="text-muted">{MAY_NOT}</span>
-        ) : (
-          <kbd className="text-muted">{isMac() ? "⌘" : "Ctrl"} + Enter</kbd>
-        )}
+      <div>
+        <section className="box" aria-label="Options">
+          <h2 className="box-head">Options</h2>
+          <div className="box-body">
+            <WhenFields when={fields.when} tie={register} onChange={(when) => { setValue("when", when); }} faults={refused} />
+            <JobOptions jobType={jobType} tie={register} faults={refused} />
+            <UniqueFields fields={fields} tie={register} fault={refused["unique"]} />
+          </div>
+        </section>
+        <section className="box" aria-label="The same as a command">
+          <h2 className="box-head">The same as a command</h2>
+          <div className="box-body">
+            <Code text={curlSubmit(document.baseURI, submission, key !== null)} what="the curl command" />
+            {key !== null && <p className="hint">Put a key into the variable JOBS_KEY first.</p>}
+          </div>
+        </section>
       </div>
-      <SubmitOutcome
-        problem={submit.error instanceof Refused ? submit.error.problem : null}
-        isUnanswered={submit.isError && !(submit.error instanceof Refused)}
-        job={submit.data ?? null}
-        hrefOf={(job) => hrefTo({ jobId: job.id, filter: ALL_JOBS })}
-      />
     </form>
   );
 }
