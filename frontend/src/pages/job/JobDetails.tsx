@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from "react";
+import { createContext, useContext, useState, type ReactNode } from "react";
 import { Code } from "../../components/Code";
 import { JsonView } from "../../components/JsonView";
 import { Progress } from "../../components/Progress";
@@ -75,6 +75,9 @@ export function JobDetails({ job, isWhole, jobType, route }: JobDetailsProps) {
   );
 }
 
+/** Whether its sections stand below a heading of the job's own, and not right below the page's. */
+export const IsBeside = createContext(false);
+
 interface SectionProps {
   readonly title: string;
   readonly isClosed?: boolean;
@@ -83,11 +86,12 @@ interface SectionProps {
 
 /** What is folded is not drawn either. */
 function Section({ title, isClosed = false, children }: SectionProps) {
+  const isBeside = useContext(IsBeside);
   const [isOpen, setOpen] = useState(!isClosed);
   return (
     <details className="section" open={isOpen} onToggle={({ currentTarget, target }) => { if (target === currentTarget) setOpen(currentTarget.open); }}>
       <summary>
-        <h3>{title}</h3>
+        {isBeside ? <h3>{title}</h3> : <h2>{title}</h2>}
       </summary>
       {isOpen && children}
     </details>

@@ -8,6 +8,7 @@ import { statusAt, type Job, type JobType } from "../../jobs";
 import { useJob } from "../../queries";
 import { hrefTo, type Route } from "../../route";
 import { JobBody } from "./JobBody";
+import { IsBeside } from "./JobDetails";
 import { JobId } from "./JobId";
 
 interface JobPanelProps {
@@ -48,7 +49,9 @@ export function JobPanel({ id, jobTypes, route, onClose }: JobPanelProps) {
           <Icon name="close" className="size-4" />
         </button>
       </header>
-      <JobBody id={id} query={query} jobTypes={jobTypes} route={route} />
+      <IsBeside value>
+        <JobBody id={id} query={query} jobTypes={jobTypes} route={route} />
+      </IsBeside>
     </aside>
   );
 }
