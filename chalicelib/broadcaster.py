@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from chalicelib.connections import Connections
 from chalicelib.errors import ConnectionGone, GatewayUnavailable, QueueUnavailable, StoreUnavailable
@@ -30,13 +31,12 @@ TURN_SECONDS = 1.0  # between signs that we still lead
 DRAIN_SECONDS = 5.0
 
 
-class Sent:
+class Sent(NamedTuple):
     """A turn of a connection that is over."""
 
-    def __init__(self, outbox: Outbox, parcels: list[Parcel], delivery: Delivery) -> None:
-        self.outbox = outbox
-        self.parcels = parcels
-        self.delivery = delivery
+    outbox: Outbox
+    parcels: list[Parcel]
+    delivery: Delivery
 
 
 class Broadcaster:

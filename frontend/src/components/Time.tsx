@@ -1,5 +1,4 @@
 import { useAsOfNow, useWhileLive } from "../hooks";
-import { None } from "./None";
 import { duration, elapsed, relative } from "../times";
 
 interface TimeProps {
@@ -27,9 +26,4 @@ export function Span({ from, to }: SpanProps) {
   const since = Date.parse(from);
   const words = useWhileLive((now) => (to === null ? elapsed(now - since) : duration(Date.parse(to) - since)));
   return <span title={to === null ? `since ${from}` : `from ${from} to ${to}`}>{words}</span>;
-}
-
-/** A length of time that is over; null: not known. */
-export function Duration({ seconds }: { readonly seconds: number | null }) {
-  return seconds === null ? <None /> : <span title={`${seconds} s`}>{duration(seconds * 1_000)}</span>;
 }
