@@ -66,7 +66,7 @@ def _selections(components: Mapping[str, Schema]) -> Schema:
     conditions = [name for name in Filter.__struct_fields__ if name != "cursor"]
     either = [{"required": ["ids"], "properties": dict.fromkeys((*conditions, "cursor"), False)}]
     either += [{"required": [name], "properties": {"ids": False}} for name in conditions]
-    return {name: {**components[name], "anyOf": either} for name in ("Cancellation", "Revival")}
+    return {name: {**components[name], "anyOf": either} for name in ("Cancellation", "Revival", "Transfer")}
 
 
 def _definitions(components: Mapping[str, Schema]) -> Schema:
