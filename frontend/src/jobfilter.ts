@@ -49,9 +49,8 @@ export interface Conditions {
   readonly created_before?: string;
 }
 
-/** at: ms since the epoch, from which `within` is reckoned back. */
-export function conditionsOf(filter: JobFilter, at: number): Conditions {
-  const { after, before } = timesOf(filter, at);
+/** All that it says but times, as the API and addresses call it. */
+export function namesOf(filter: JobFilter) {
   return {
     ...(filter.status && { status: filter.status }),
     ...(filter.jobType && { job_type: filter.jobType }),
@@ -59,6 +58,14 @@ export function conditionsOf(filter: JobFilter, at: number): Conditions {
     ...(filter.tag && { tag: filter.tag }),
     ...(filter.key && { concurrency_key: filter.key }),
     ...(filter.id && { id: filter.id }),
+  };
+}
+
+/** at: ms since the epoch, from which `within` is reckoned back. */
+export function conditionsOf(filter: JobFilter, at: number): Conditions {
+  const { after, before } = timesOf(filter, at);
+  return {
+    ...namesOf(filter),
     ...(after && { created_after: after }),
     ...(before && { created_before: before }),
   };

@@ -1,6 +1,6 @@
 /** What stands behind the `?` of an address. All of it is text, and what nobody knows is dropped. */
 
-import { ALL_JOBS, isIdPrefix, SPANS, type JobFilter, type Within } from "./jobfilter";
+import { ALL_JOBS, isIdPrefix, namesOf, SPANS, type JobFilter, type Within } from "./jobfilter";
 import { STATUSES, type JobStatus } from "./jobs";
 import { RANGE_NAMES, type RangeName } from "./series";
 
@@ -116,12 +116,7 @@ export function filterOf(search: JobsSearch): JobFilter {
 
 export function searchOf(filter: JobFilter): JobsSearch {
   return {
-    ...(filter.status && { status: filter.status }),
-    ...(filter.jobType && { job_type: filter.jobType }),
-    ...(filter.queue && { queue: filter.queue }),
-    ...(filter.tag && { tag: filter.tag }),
-    ...(filter.key && { concurrency_key: filter.key }),
-    ...(filter.id && { id: filter.id }),
+    ...namesOf(filter),
     ...(filter.within && { within: filter.within }),
     ...(filter.after && { created_after: filter.after }),
     ...(filter.before && { created_before: filter.before }),

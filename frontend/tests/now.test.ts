@@ -1,23 +1,11 @@
 import { expect, it } from "vitest";
 import { together } from "../src/api/now";
 import { newer } from "../src/system";
+import { FREE } from "./queue";
 
-const QUEUE = {
-  max_running: null,
-  rate_limit: null,
-  max_running_per_key: null,
-  rate_limit_per_key: null,
-  weight: 1,
-  default_priority: null,
-  default_max_attempts: null,
-  default_timeout_seconds: null,
-  keys: null,
-  paused: false,
-  depth: { QUEUED: 2 },
-};
 const QUEUES = [
-  { ...QUEUE, name: "a", oldest_age_seconds: 3, in_per_minute: 1.5, out_per_minute: 1 },
-  { ...QUEUE, name: "b", oldest_age_seconds: null, in_per_minute: 0.5, out_per_minute: 2 },
+  { ...FREE, name: "a", oldest_age_seconds: 3, in_per_minute: 1.5, out_per_minute: 1 },
+  { ...FREE, name: "b", oldest_age_seconds: null, in_per_minute: 0.5, out_per_minute: 2 },
 ];
 const STATS = { at: "2026-11-25T14:00:00Z", counts: { QUEUED: 2 }, series: [], step_minutes: 1 };
 

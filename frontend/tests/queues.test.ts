@@ -1,25 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { defaultsOf, limitsOf, rateOf, type QueueView } from "../src/limits";
+import { defaultsOf, limitsOf, rateOf } from "../src/limits";
 import { changeOf, fieldOf, formOf, plainly } from "../src/queueform";
 import { busiest, NO_RATES, sampled, waitingIn, withNow } from "../src/queuenow";
-
-const FREE: QueueView = {
-  name: "mail",
-  paused: false,
-  max_running: null,
-  rate_limit: null,
-  max_running_per_key: null,
-  rate_limit_per_key: null,
-  weight: 1,
-  default_priority: null,
-  default_max_attempts: null,
-  default_timeout_seconds: null,
-  depth: { QUEUED: 3, RUNNING: 2 },
-  oldest_age_seconds: 4,
-  in_per_minute: 1,
-  out_per_minute: 2,
-  keys: { waiting: 0, held_back: 0 },
-};
+import { FREE } from "./queue";
 
 describe("in words", () => {
   it("a queue that nobody set has no limits and no defaults", () => {

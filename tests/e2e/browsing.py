@@ -94,7 +94,7 @@ def visit(browser: Browser) -> Iterator[Visits]:
 def until_live(page: Page) -> Page:
     """Once what it shows is whole, and followed."""
     state = page.get_by_test_id("connection-state")
-    expect(state).to_have_attribute("data-state", "live", timeout=40_000)  # the first call of a function takes its time
+    expect(state).to_have_attribute("data-state", "live", timeout=90_000)  # the first call of a function takes its time
     return page
 
 

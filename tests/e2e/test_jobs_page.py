@@ -6,7 +6,6 @@ import json
 import re
 import statistics
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -15,36 +14,29 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.e2e.browsing import AXE, SCREENSHOTS, needs_browser
+from tests.e2e.browsing import SCREENSHOTS, Look, Visits, examine, needs_browser, until_live
 from tests.e2e.conftest import RunningStack, wait_until
 from tests.e2e.test_dashboard import row
 
 FLOOD = Path(__file__).with_name("flood.js")
 NOWHERE = {"url": "http://127.0.0.1:1/"}  # nobody listens there: it fails at once
 RUN = uuid4().hex[:8]
-WIDE = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
 
 pytestmark = needs_browser
 
 
 @pytest.fixture
-def page(browser: Browser, stack: RunningStack) -> Iterator[Page]:
-    """The list, live. A page that logs an error fails its test."""
-    faults: list[str] = []
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.on("pageerror", lambda error: faults.append(str(error)))
+def page(visit: Visits, stack: RunningStack) -> Page:
+    """The list, live."""
     stack.submit("echo", "so that there is a row")
-    show(page, stack, "")
+    page = until_live(visit(f"{stack.url}/#/jobs"))
     expect(rows(page).first).to_be_visible(timeout=15_000)
-    yield page
-    page.close()
-    assert faults == []
+    return page
 
 
 def show(page: Page, stack: RunningStack, address: str) -> None:
     page.goto(f"{stack.url}/#/jobs{address}")
-    expect(page.get_by_test_id("connection-state")).to_have_attribute("data-state", "live", timeout=15_000)
+    until_live(page)
 
 
 def tag(word: str) -> str:
@@ -347,35 +339,20 @@ def test_a_flood_of_a_thousand_changes_a_second_keeps_fifty_frames(
     assert min(at_top, held) >= 50 * idle / 60, f"of {idle:.0f} frames that are left when nothing happens"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
-def test_axe_finds_nothing_on_the_pages_of_jobs(
-    browser: Browser, stack: RunningStack, theme: Any, viewport: Any
-) -> None:
+def test_axe_finds_nothing_on_the_pages_of_jobs(visit: Visits, stack: RunningStack, look: Look) -> None:
     job = stack.submit("fail_job", {"seconds": 1}, max_attempts=1, tags=["axe"])
     stack.wait_for(job["id"], 30, status="FAILED")
-    page = browser.new_page(viewport=viewport, color_scheme=theme)
-    name = f"{theme}-{viewport['width']}"
+    page = visit(f"{stack.url}/#/jobs", look)
 
-    show(page, stack, "")
+    until_live(page)
     expect(rows(page).first).to_be_visible(timeout=15_000)
-    page.screenshot(path=SCREENSHOTS / f"jobs-{name}.png")
-    assert violations(page) == []
+    examine(page, "jobs", look)
     row(page, job["id"]).get_by_role("link").click()
     expect(page.get_by_test_id("fault")).to_be_visible(timeout=10_000)
-    page.screenshot(path=SCREENSHOTS / f"jobs-panel-{name}.png")
-    assert violations(page) == []
+    examine(page, "jobs-panel", look)
     page.reload()
     expect(page.get_by_test_id("fault")).to_be_visible(timeout=10_000)
-    page.screenshot(path=SCREENSHOTS / f"job-{name}.png")
-    assert violations(page) == []
+    examine(page, "job", look)
     show(page, stack, "?tag=nobody")
     expect(page.get_by_test_id("nothing-matches")).to_be_visible(timeout=10_000)
-    assert violations(page) == []
-    page.close()
-
-
-def violations(page: Page) -> list[str]:
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })")
-    return [f"{fault['id']}: {fault['nodes'][0]['html'][:200]}" for fault in found["violations"]]
+    examine(page, "jobs-none", look)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, WebSocketRoute, expect
 
-from tests.e2e.browsing import AXE, SCREENSHOTS, needs_browser
+from tests.e2e.browsing import SCREENSHOTS, Look, Visits, examine, needs_browser, until_live
 from tests.e2e.conftest import RunningStack, wait_until
 from tests.e2e.test_dashboard import Wire
 from tests.e2e.test_sign_in import ask, sign_in
@@ -18,26 +15,19 @@ from tests.e2e.test_sign_in import ask, sign_in
 pytestmark = needs_browser
 
 SETTLED = "document.querySelector('.stat-wait, .skeleton, .chart-wait, [data-testid=loading]') === null"
-WIDE, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 PAGES = ("/", "/queues", "/queues/crowded", "/workers")
 STATUSES = ("BLOCKED", "SCHEDULED", "QUEUED", "RETRYING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED")
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that throws an error fails its test."""
-    faults: list[str] = []
-    page = browser.new_page(viewport=WIDE)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    page.close()
-    assert faults == []
+def page(visit: Visits) -> Page:
+    return visit.blank()
 
 
 def show(page: Page, stack: RunningStack, path: str) -> None:
     """Live, and with everything read."""
     page.goto(f"{stack.url}/#{path}")
-    expect(page.get_by_test_id("connection-state")).to_have_attribute("data-state", "live", timeout=90_000)
+    until_live(page)
     page.wait_for_function(SETTLED, timeout=40_000)
 
 
@@ -296,7 +286,7 @@ def test_a_queue_that_is_not_there_says_so(page: Page, stack: RunningStack) -> N
 def test_a_viewer_sees_no_actions(browser: Browser, guarded_stack: RunningStack) -> None:
     viewer = ask(guarded_stack, "POST", "/keys", {"name": "looker", "role": "viewer"})
     ask(guarded_stack, "PUT", "/queues/seen", {"max_running": 2})
-    page = browser.new_page(viewport=WIDE)
+    page = browser.new_page(viewport=ViewportSize(width=1440, height=900))
     page.goto(f"{guarded_stack.url}/#/queues")
     sign_in(page, viewer["key"])
 
@@ -310,28 +300,12 @@ def test_a_viewer_sees_no_actions(browser: Browser, guarded_stack: RunningStack)
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(
-    browser: Browser, stack: RunningStack, scheme: Any
-) -> None:
+def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(visit: Visits, stack: RunningStack, look: Look) -> None:
     crowd(stack, "crowded", 30)
     stack.submit("process_data", {"seconds": 10})
     stack.wait_for(stack.submit("fail_job", {"seconds": 1}, max_attempts=1)["id"], 15, status="FAILED")
-    found: list[str] = []
-    for name, viewport in (("1440", WIDE), ("390", PHONE)):
-        page = browser.new_page(viewport=viewport, color_scheme=scheme)
-        for path in PAGES:
-            show(page, stack, path)
-            page.add_script_tag(path=AXE)
-            found += [f"{path} {name} {scheme}: {each}" for each in faults(page)]
-            title = path.strip("/").replace("/", "-") or "overview"
-            page.screenshot(path=SCREENSHOTS / f"{title}-{name}-{scheme}.png", full_page=True)
-            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
-        page.close()
-    assert found == []
+    page = visit.blank(look)
 
-
-def faults(page: Page) -> list[str]:
-    """What axe complains of, and where."""
-    found = page.evaluate("axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes[0].html]))")
-    return [json.dumps(each) for each in found]
+    for path in PAGES:
+        show(page, stack, path)
+        examine(page, path.strip("/").replace("/", "-") or "overview", look)

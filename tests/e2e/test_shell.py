@@ -38,7 +38,7 @@ def test_every_page_has_an_address_of_its_own(visit: Visits, stack: RunningStack
         heading(page, title)
         expect(page).to_have_title(f"{title} · Job Scheduler")
         page.wait_for_load_state("networkidle")
-        examine(page, path.replace("/", "-") or "overview", look)
+        examine(page, "shell-" + (path.replace("/", "-") or "overview"), look)
 
 
 def test_keys_lead_from_page_to_page(visit: Visits, stack: RunningStack) -> None:
