@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from chalicelib.connections import Connections
 from chalicelib.errors import ConnectionGone, GatewayUnavailable, QueueUnavailable, StoreUnavailable
-from chalicelib.events import position, stats_frame
+from chalicelib.events import position
 from chalicelib.gateway import Gateway
 from chalicelib.leadership import Leadership
 from chalicelib.outbox import Delivery, Ending, Outbox, Parcel
 from chalicelib.roster import BEGINNING, Late, Roster, catch_up
-from chalicelib.stream import EventStream
+from chalicelib.stream import PAGE, EventStream
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,8 @@ class Broadcaster:
         self._cursor = ""
         self._was_away = False  # Redis: what happened meanwhile may not be in the stream
         self._next_turn = 0.0
+        self._turn_began = BEGINNING  # the stream's position then
+        self._read_to = BEGINNING  # nothing more is in the stream up to here
         self._sent: SimpleQueue[Sent] = SimpleQueue()
         self._looking: Future[bytes] | None = None  # at the statistics
 
@@ -115,6 +117,7 @@ class Broadcaster:
         if now < self._next_turn:
             return
         self._next_turn = now + TURN_SECONDS
+        self._turn_began = self._stream.now()
         self._leadership.save_cursor(list(self._roster.shards), self._roster.tidy())
         ours = self._leadership.lead(self._name, LEASE, is_lasting=self._is_lasting)
         if ours != set(self._roster.shards):
@@ -141,6 +144,8 @@ class Broadcaster:
         if entries:
             self._cursor = entries[-1].id
             self._roster.hear(entries)
+        if len(entries) < PAGE:
+            self._read_to = max(self._cursor, self._turn_began, key=position)
         self._note_sent()
         self._send_due()
 
@@ -221,12 +226,12 @@ class Broadcaster:
 
     def _tell_stats(self, asking: list[Outbox], found: Future[bytes]) -> None:
         try:
-            frame = stats_frame(found.result(), self._cursor)
+            stats = found.result()
         except (QueueUnavailable, StoreUnavailable) as error:
             logger.warning("no statistics for watchers now", extra={"reason": str(error)})
             return
         for outbox in asking:
-            outbox.show_stats(frame)
+            outbox.show_stats(stats, self._read_to)
 
     def _drain(self) -> None:
         ends_at = time.monotonic() + DRAIN_SECONDS

@@ -103,9 +103,10 @@ def resync(event_id: str) -> bytes:
     return b'{"type":"Resync","event_id":"' + event_id.encode() + b'"}'
 
 
-def stats_frame(stats: bytes, event_id: str) -> bytes:
-    """stats: encoded."""
-    return b'{"type":"Stats","data":' + stats + b',"event_id":"' + event_id.encode() + b'"}'
+def stats_frame(stats: bytes, event_id: str | None) -> bytes:
+    """stats: encoded. event_id: everything up to it has been told; None: not yet."""
+    end = b"" if event_id is None else b',"event_id":"' + event_id.encode() + b'"'
+    return b'{"type":"Stats","data":' + stats + end + b"}"
 
 
 def single_frame(event: Event) -> bytes:

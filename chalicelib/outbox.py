@@ -12,7 +12,7 @@ from typing import NamedTuple
 from chalicelib.backlog import Backlog
 from chalicelib.connections import Connection
 from chalicelib.errors import ConnectionGone, GatewayUnavailable
-from chalicelib.events import LogNews, log_frames, log_hint, resync
+from chalicelib.events import LogNews, log_frames, log_hint, resync, stats_frame
 from chalicelib.gateway import Gateway
 
 BATCH_SECONDS = 0.25  # between frames to a connection that asked for batches
@@ -85,7 +85,7 @@ class Outbox:
         self.has_failed = False
         self._earlier: deque[Reader] = deque()  # of what is to be told before the news
         self._logs: deque[tuple[bytes, LogNews]] = deque()
-        self._stats: bytes | None = None
+        self._stats: tuple[bytes, str] | None = None  # and up to where the stream had been read then
         self._resync_from: str | None = None
         self._resynced_at = 0.0
         self._ready_at = 0.0
@@ -119,9 +119,9 @@ class Outbox:
             newest = {each.job_id: each for _, each in self._logs}
             self._logs = deque((log_hint(each), each) for each in newest.values())
 
-    def show_stats(self, frame: bytes) -> None:
-        """Older ones are of no use any more."""
-        self._stats = frame
+    def show_stats(self, stats: bytes, read_to: str) -> None:
+        """Older ones are of no use any more. read_to: the stream's position up to which all has been put into backlogs."""
+        self._stats = stats, read_to
 
     @property
     def is_idle(self) -> bool:
@@ -144,7 +144,9 @@ class Outbox:
         for reader in self.readers:
             parcels += reader.parcels(TURN_FRAMES - min(TURN_FRAMES, len(parcels)))
         if self._stats is not None:
-            parcels.append(Parcel(self._stats, self._forget_stats))
+            stats, read_to = self._stats
+            is_all = len(parcels) < TURN_FRAMES and not self._logs
+            parcels.append(Parcel(stats_frame(stats, read_to if is_all else None), self._forget_stats))
         return parcels
 
     def deliver(self, parcels: list[Parcel], gateway: Gateway) -> Delivery:

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from chalicelib.audience import Audience
 from chalicelib.backlog import Backlog
+from chalicelib.connections import Connection
 from chalicelib.events import Event, Subscription, position
+from chalicelib.outbox import Outbox, Reader
 
 JOBS = [UUID(int=n) for n in range(1, 6)]
 QUEUES = ["mail", "hooks"]
@@ -205,3 +207,17 @@ def test_what_everybody_was_told_is_let_go_and_the_rest_says_where_to_go_on() ->
 
     assert [backlog.forget(number) for number in (0, 1, 2)] == ["0-0", "1-0", "2-0"]
     assert backlog.frames(0, 10) == []
+
+
+@pytest.mark.parametrize(("changes", "event_id"), [(3, "9-0"), (100, None)])
+def test_statistics_name_an_event_only_where_all_before_it_is_told(changes: int, event_id: str | None) -> None:
+    backlog = Backlog(Subscription(stats=True), "0-0")
+    for version in range(changes):
+        backlog.put(an_event(JOBS[0], version), "1-0")
+    backlog.reach("1-0")
+    outbox = Outbox(Connection(id="c", api_id="a", stage="s", connected_at=0), Reader(backlog, 0))
+    outbox.show_stats(b"{}", "9-0")
+
+    *_, last = outbox.begin(0.0)
+
+    assert msgspec.json.decode(last.frame).get("event_id") == event_id
