@@ -24,6 +24,13 @@ class News(NamedTuple):
     event: Event
 
 
+class End(NamedTuple):
+    """Where somebody stops who asks for something else from here on. at: the stream's entry that was read last then."""
+
+    number: int
+    at: str
+
+
 class Frame(NamedTuple):
     """What one message holds, and how far one is who has got it."""
 
@@ -40,7 +47,7 @@ class Backlog:
         self.at = at
         self._news: dict[Hashable, News] = {}
         self._let_go = 0
-        self._frames: dict[tuple[int, int], list[Frame]] = {}
+        self._frames: dict[tuple[int, int, End | None], list[Frame]] = {}
 
     def put(self, event: Event, entry: str) -> None:
         """Of a batch, older versions go; whoever asked for none hears of each."""
@@ -65,20 +72,26 @@ class Backlog:
         """How far somebody has come who knows everything up to this entry."""
         place = position(entry)
         known = takewhile(lambda news: position(news.entry) <= place, self._news.values())
-        return max((news.number for news in known), default=self._let_go)
+        return max((news.number for news in known), default=0)
 
     def has_lost(self, number: int) -> bool:
         """Whether who has come so far has missed something."""
         return number < self._let_go
 
-    def frames(self, after: int, most: int) -> list[Frame]:
-        """The next ones for somebody who has come so far; at most so many."""
-        if (after, most) not in self._frames:
-            self._frames[after, most] = list(self._made(self._since(after), most))
-        return self._frames[after, most]
+    def frames(self, after: int, most: int, end: End | None = None) -> list[Frame]:
+        """The next ones for somebody who has come so far; at most so many, and none beyond the end."""
+        key = after, most, end
+        if key not in self._frames:
+            news = [each for each in self._since(after) if end is None or each.number <= end.number]
+            self._frames[key] = list(self._made(news, most, self.at if end is None else end.at))
+        return self._frames[key]
 
     def forget(self, number: int) -> str:
-        """Everybody has come so far. Returns the last entry of which everybody has been told everything."""
+        """Everybody has come so far; nobody needs the frames that were made.
+
+        Returns the last entry of which everybody has been told everything.
+        """
+        self._frames.clear()
         while self._news:
             key, news = next(iter(self._news.items()))
             if news.number > number:
@@ -90,7 +103,7 @@ class Backlog:
         newer = list(takewhile(lambda news: news.number > number, reversed(self._news.values())))
         return newer[::-1]
 
-    def _made(self, news: list[News], most: int) -> Iterator[Frame]:
+    def _made(self, news: list[News], most: int, at: str) -> Iterator[Frame]:
         if not self.subscription.batch:
             yield from (Frame(single_frame(each.event), each.number) for each in news[:most])
             return
@@ -98,13 +111,14 @@ class Backlog:
         while start < len(news) and most > 0:
             end = start + fitting([each.event for each in news[start : start + 1_000]])
             yield Frame(
-                batch_frame([each.event for each in news[start:end]], self._told(news, end)), news[end - 1].number
+                batch_frame([each.event for each in news[start:end]], _told(news, end, at)), news[end - 1].number
             )
             start, most = end, most - 1
 
-    def _told(self, news: list[News], end: int) -> str:
-        """The last entry of which everything has been told once these have."""
-        if end == len(news):
-            return self.at
-        last = news[end - 1]
-        return last.before if news[end].entry == last.entry else last.entry
+
+def _told(news: list[News], end: int, at: str) -> str:
+    """The last entry of which everything has been told once these have. at: of which all of it is news."""
+    if end == len(news):
+        return at
+    last = news[end - 1]
+    return last.before if news[end].entry == last.entry else last.entry

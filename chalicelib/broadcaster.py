@@ -13,18 +13,20 @@ from typing import NamedTuple
 
 from chalicelib.connections import Connections
 from chalicelib.errors import ConnectionGone, GatewayUnavailable, QueueUnavailable, StoreUnavailable
-from chalicelib.events import position
+from chalicelib.events import BEGINNING, position
 from chalicelib.gateway import Gateway
 from chalicelib.leadership import Leadership
 from chalicelib.outbox import Delivery, Ending, Outbox, Parcel
-from chalicelib.roster import BEGINNING, Late, Roster, catch_up
-from chalicelib.stream import PAGE, EventStream
+from chalicelib.roster import Late, Roster, catch_up
+from chalicelib.stream import PAGE, Entry, EventStream
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=5)  # the shards of a killed broadcaster are taken over within this time and a second
 SENDERS = 32
 SLOW_SENDERS = 16  # for connections that take long, so that the others never wait for them
+MOST_TURNS = 128  # under way at once: their frames are in memory
+STALL_SECONDS = 5.0
 IDLE = timedelta(seconds=1)
 SOON = timedelta(milliseconds=25)
 TURN_SECONDS = 1.0  # between signs that we still lead
@@ -68,6 +70,7 @@ class Broadcaster:
         self._was_away = False  # Redis: what happened meanwhile may not be in the stream
         self._next_turn = 0.0
         self._turn_began = BEGINNING  # the stream's position then
+        self._last_read_at = time.monotonic()
         self._read_to = BEGINNING  # nothing more is in the stream up to here
         self._sent: SimpleQueue[Sent] = SimpleQueue()
         self._looking: Future[bytes] | None = None  # at the statistics
@@ -138,48 +141,69 @@ class Broadcaster:
 
         The order matters: who is in the registry when it is read after the stream was read hears of all that came later.
         """
-        entries = self._stream.read(self._cursor, wait)
+        after = self._cursor
+        entries = self._stream.read(after, wait)
+        read_at = time.monotonic()
         self._late(self._roster.refresh())
         self._cut_lost()
         if entries:
             self._cursor = entries[-1].id
             self._roster.hear(entries)
+        if self._may_have_missed(entries, read_at) and self._stream.has_let_go(after):
+            self._start_over()
+        self._start_over_where_unreadable(entries)
+        self._last_read_at = read_at
         if len(entries) < PAGE:
             self._read_to = max(self._cursor, self._turn_began, key=position)
         self._note_sent()
         self._send_due()
 
+    def _may_have_missed(self, entries: list[Entry], read_at: float) -> bool:
+        """We lag behind, or stood still: the stream may have let go of what we have not read."""
+        return len(entries) == PAGE or read_at - self._last_read_at > STALL_SECONDS
+
+    def _start_over_where_unreadable(self, entries: list[Entry]) -> None:
+        """Another release told something in its own way."""
+        if not all(entry.is_readable for entry in entries):
+            self._start_over()
+
+    def _start_over(self) -> None:
+        for outbox in self._roster:
+            outbox.start_over(self._cursor)
+
     def _late(self, late: list[Late]) -> None:
         """Those who missed something hear of it up to the cursor; then they are in step with the others."""
         if not late:
             return
-        whole = self._stream.is_whole_after(*(each.after for each in late))
+        oldest = min((each.after for each in late), key=position)
+        entries = list(self._stream.between(oldest, self._cursor))
+        whole = self._stream.is_whole_after(*(each.after for each in late))  # only now: it is trimmed while it is read
         for each, is_whole in zip(late, whole, strict=True):
             if not is_whole:
                 each.outbox.start_over(self._cursor)
         rest = [each for each, is_whole in zip(late, whole, strict=True) if is_whole]
         if rest:
-            oldest = min((each.after for each in rest), key=position)
-            catch_up(rest, self._stream.between(oldest, self._cursor), self._cursor)
+            catch_up(rest, entries, self._cursor)
 
     def _send_due(self) -> None:
         now = time.monotonic()
-        for outbox in [each for each in self._roster if each.is_due(now)]:
+        busy = sum(each.is_busy for each in self._roster)
+        due = sorted((each for each in self._roster if each.is_due(now)), key=lambda outbox: outbox.ready_at)
+        for outbox in due[: max(0, MOST_TURNS - busy)]:
             if outbox.must_leave:
                 self._leave(outbox)
                 continue
             parcels = outbox.begin(now)
             senders = self._slow_senders if outbox.is_slow else self._senders
-            senders.submit(self._deliver, outbox, parcels)
+            senders.submit(self._deliver, outbox, parcels).add_done_callback(_log_failure)
 
     def _deliver(self, outbox: Outbox, parcels: list[Parcel]) -> None:
         """On a sender's thread."""
+        delivery = Delivery(0, Ending.FAILED)
         try:
             delivery = outbox.deliver(parcels, self._gateway)
-        except Exception as error:  # a push must not end a thread
-            logger.exception("frame not sent")
-            delivery = Delivery(0, Ending.FAILED, repr(error))
-        self._sent.put(Sent(outbox, parcels, delivery))
+        finally:
+            self._sent.put(Sent(outbox, parcels, delivery))
 
     def _note_sent(self) -> None:
         while not self._sent.empty():
@@ -239,3 +263,8 @@ class Broadcaster:
             self._pass(SOON)
             if all(outbox.is_idle for outbox in self._roster):
                 return
+
+
+def _log_failure(turn: Future[None]) -> None:
+    if error := turn.exception():
+        logger.error("frame not sent", exc_info=error)

@@ -23,12 +23,13 @@ logger = logging.getLogger(__name__)
 
 SHARDS = 32
 LONGEST_LIFE = timedelta(hours=2, minutes=10)  # API Gateway cuts at 2 h; $disconnect may never come
+SAVED_WITHIN = timedelta(seconds=2)  # of looking at the clock: a broadcaster that had read further may not have seen it
 LINGER = timedelta(minutes=1)  # events are kept so long for those who were cut off and come back
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One client. No URL: each process fills in its own endpoint template. connected_at: seconds since the epoch; asked_at: the
-    event stream's position when it subscribed."""
+    event stream's position by when it has surely subscribed."""
 
     id: str
     api_id: str
@@ -67,17 +68,17 @@ class Connections:
             )
             self._save(_ADD, new)
 
-    def subscribe(self, connection: Connection, subscription: Subscription) -> str | None:
-        """From which event on it is told what it asked for. None: it has left."""
+    def subscribe(self, connection: Connection, subscription: Subscription) -> bool:
+        """What is appended to the stream afterwards is told as it asks. False: it has left."""
         with reaching_redis():
             seconds, micros = self._redis.time()
-            asked_at = f"{seconds * 1000 + micros // 1000 - 1}-0"
+            asked_at = f"{seconds * 1000 + micros // 1000 + _ms(SAVED_WITHIN)}-0"
             record = msgspec.structs.replace(connection, subscription=subscription, asked_at=asked_at)
             if not self._save(_REPLACE, record):
-                return None
+                return False
             if subscription.logs:
                 self._watch_logs(subscription, seconds)
-        return asked_at
+        return True
 
     def find(self, connection_id: str) -> Connection | None:
         with reaching_redis():

@@ -84,6 +84,9 @@ class Ping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="a
 ClientMessage = Ping | Subscription
 
 
+BEGINNING = "0-0"  # before every entry of the stream
+
+
 def position(event_id: str) -> tuple[int, int]:
     """To compare event ids by: milliseconds since the epoch, and a number among those of the same."""
     ms, number = event_id.split("-")

@@ -40,9 +40,10 @@ class Logbook:
                 return
             except Unstorable as error:
                 logger.error("job logs lost", extra={"reason": str(error), "count": len(chunk)})
+            else:
+                self._tell(chunk)
             for line in chunk:
                 logs[line.raw_id, line.attempt].written([line.number])
-            self._tell(chunk)
 
     def _tell(self, lines: Sequence[NumberedLine]) -> None:
         """Watchers that hear of nothing find the lines where they read them."""

@@ -9,10 +9,10 @@ from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
-from chalicelib.backlog import Backlog
+from chalicelib.backlog import Backlog, End
 from chalicelib.connections import Connection
 from chalicelib.errors import ConnectionGone, GatewayUnavailable
-from chalicelib.events import LogNews, log_frames, log_hint, resync, stats_frame
+from chalicelib.events import BEGINNING, LogNews, log_frames, log_hint, resync, stats_frame
 from chalicelib.gateway import Gateway
 
 BATCH_SECONDS = 0.25  # between frames to a connection that asked for batches
@@ -53,14 +53,15 @@ class Delivery(NamedTuple):
 class Reader:
     """How far the connection has come in a backlog. end: how far it is to go; None: on and on."""
 
-    def __init__(self, backlog: Backlog, number: int, end: int | None = None) -> None:
+    def __init__(self, backlog: Backlog, number: int, end: End | None = None) -> None:
         self.backlog = backlog
         self.number = number
         self.end = end
 
     @property
     def has_news(self) -> bool:
-        return (self.backlog.newest if self.end is None else self.end) > self.number
+        """An end may be passed over: what was before it has newer versions behind it."""
+        return bool(self.backlog.frames(self.number, 1, self.end)) if self.end else self.backlog.newest > self.number
 
     @property
     def has_missed(self) -> bool:
@@ -70,7 +71,7 @@ class Reader:
         self.number = number
 
     def parcels(self, most: int) -> Iterator[Parcel]:
-        for frame in self.backlog.frames(self.number, most):
+        for frame in self.backlog.frames(self.number, most, self.end):
             yield Parcel(frame.body, partial(self.advance, frame.number))
 
 
@@ -85,10 +86,11 @@ class Outbox:
         self.has_failed = False
         self._earlier: deque[Reader] = deque()  # of what is to be told before the news
         self._logs: deque[tuple[bytes, LogNews]] = deque()
+        self._logs_after = BEGINNING  # lines that were logged later may not be sent yet, if there are any
         self._stats: tuple[bytes, str] | None = None  # and up to where the stream had been read then
         self._resync_from: str | None = None
         self._resynced_at = 0.0
-        self._ready_at = 0.0
+        self.ready_at = 0.0
         self._failures = 0
 
     def turn_to(self, connection: Connection, backlog: Backlog) -> None:
@@ -96,7 +98,8 @@ class Outbox:
         self.connection = connection
         if self.reader.backlog is not backlog:
             if self.reader.has_news:
-                self._earlier.append(Reader(self.reader.backlog, self.reader.number, self.reader.backlog.newest))
+                left = self.reader.backlog
+                self._earlier.append(Reader(left, self.reader.number, End(left.newest, left.at)))
             self.reader = Reader(backlog, backlog.newest)
 
     def catch_up(self, reader: Reader) -> None:
@@ -112,8 +115,9 @@ class Outbox:
     def readers(self) -> list[Reader]:
         return [*self._earlier, self.reader]
 
-    def hear_log(self, news: LogNews) -> None:
-        """One that is far behind is told where the lines are."""
+    def hear_log(self, news: LogNews, after: str) -> None:
+        """One that is far behind is told where the lines are. after: the stream's entry before."""
+        self._logs_after = self._logs_after if self._logs else after
         self._logs += [(frame, news) for frame in log_frames(news)]
         if len(self._logs) > MOST_LOG_FRAMES:
             newest = {each.job_id: each for _, each in self._logs}
@@ -122,6 +126,11 @@ class Outbox:
     def show_stats(self, stats: bytes, read_to: str) -> None:
         """Older ones are of no use any more. read_to: the stream's position up to which all has been put into backlogs."""
         self._stats = stats, read_to
+
+    @property
+    def unsent_logs_after(self) -> str | None:
+        """None: all lines are sent."""
+        return self._logs_after if self._logs else None
 
     @property
     def is_idle(self) -> bool:
@@ -133,7 +142,7 @@ class Outbox:
         return self.has_failed or (self.misses and not self.connection.subscription.batch)
 
     def is_due(self, now: float) -> bool:
-        if self.is_busy or now < self._ready_at or not self._has_something:
+        if self.is_busy or now < self.ready_at or not self._has_something:
             return False
         return not self.misses or now >= self._resynced_at + RESYNC_SECONDS
 
@@ -144,9 +153,10 @@ class Outbox:
         for reader in self.readers:
             parcels += reader.parcels(TURN_FRAMES - min(TURN_FRAMES, len(parcels)))
         if self._stats is not None:
-            stats, read_to = self._stats
+            shown = self._stats
+            stats, read_to = shown
             is_all = len(parcels) < TURN_FRAMES and not self._logs
-            parcels.append(Parcel(stats_frame(stats, read_to if is_all else None), self._forget_stats))
+            parcels.append(Parcel(stats_frame(stats, read_to if is_all else None), partial(self._forget_stats, shown)))
         return parcels
 
     def deliver(self, parcels: list[Parcel], gateway: Gateway) -> Delivery:
@@ -177,7 +187,7 @@ class Outbox:
         else:
             self._failures = 0
             pause = BATCH_SECONDS if self.connection.subscription.batch and delivery.sent == len(parcels) else 0
-            self._ready_at = now + pause
+            self.ready_at = now + pause
 
     @property
     def _has_something(self) -> bool:
@@ -199,10 +209,13 @@ class Outbox:
             self.start_over(self.reader.backlog.at)
             self.reader.advance(self.reader.backlog.newest)
         if self._resync_from is not None:
-            yield Parcel(resync(self._resync_from), partial(self._resynced, now))
+            yield Parcel(resync(self._resync_from), partial(self._resynced, self._resync_from, now))
 
-    def _resynced(self, now: float) -> None:
-        self._resync_from, self._resynced_at = None, now
+    def _resynced(self, event_id: str, now: float) -> None:
+        """Unless it has missed something again meanwhile."""
+        self._resynced_at = now
+        if self._resync_from == event_id:
+            self._resync_from = None
 
     def _lines(self) -> Iterator[Parcel]:
         for frame, _ in list(self._logs)[:TURN_FRAMES]:
@@ -213,12 +226,14 @@ class Outbox:
         if self._logs and self._logs[0][0] is frame:
             self._logs.popleft()
 
-    def _forget_stats(self) -> None:
-        self._stats = None
+    def _forget_stats(self, shown: tuple[bytes, str]) -> None:
+        """Unless there are newer ones."""
+        if self._stats is shown:
+            self._stats = None
 
     def _try_later(self, ending: Ending, now: float) -> None:
         """A connection that is young may not be there yet for API Gateway."""
         is_young = time.time() - self.connection.connected_at < YOUNG_SECONDS
         self._failures += 1
         self.has_failed = not is_young if ending is Ending.GONE else self._failures >= MOST_FAILURES
-        self._ready_at = now + RETRY_SECONDS * 2 ** min(self._failures - 1, MOST_FAILURES)
+        self.ready_at = now + RETRY_SECONDS * 2 ** min(self._failures - 1, MOST_FAILURES)

@@ -10,11 +10,9 @@ from uuid import UUID
 from chalicelib.audience import Audience
 from chalicelib.backlog import Backlog
 from chalicelib.connections import Connection, Connections, shard_of
-from chalicelib.events import LogNews, position
+from chalicelib.events import BEGINNING, LogNews, position
 from chalicelib.outbox import Outbox, Reader
 from chalicelib.stream import Entry
-
-BEGINNING = "0-0"  # before every entry
 
 
 class Late(NamedTuple):
@@ -60,12 +58,9 @@ class Roster:
         shards = sorted(self._marks)
         marks = self._connections.marks(shards)
         changed = [shard for shard, mark in zip(shards, marks.shards, strict=True) if mark != self._marks[shard]]
-        was_lost = marks.whole_from != self._whole_from
-        self._whole_from = marks.whole_from
-        if not changed:
-            return []
-        there = self._connections.of_shards(changed)
-        self._leave(set(changed), there, was_lost=was_lost)
+        there = self._connections.of_shards(changed) if changed else {}
+        self._leave(set(changed), there, was_lost=marks.whole_from != self._whole_from)
+        self._whole_from = marks.whole_from  # only now: had Redis gone away again, nobody would have been found lost
         self._marks.update(zip(shards, marks.shards, strict=True))
         late = [each for connection in there.values() for each in self._meet(connection)]
         for shard in changed:
@@ -74,9 +69,10 @@ class Roster:
 
     def hear(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
+            before = self._audience.at
             self._audience.hear(entry.events, entry.id)
             for news in entry.lines:
-                self._hear_log(news)
+                self._hear_log(news, before)
         self._audience.caught_up()
 
     def tidy(self) -> str:
@@ -92,6 +88,7 @@ class Roster:
             self._audience.remove(unread)
         if any(outbox.misses for outbox in self):
             return BEGINNING
+        told += [after for outbox in self if (after := outbox.unsent_logs_after) is not None]
         return min([*told, self._audience.at], key=position)
 
     def remove(self, outbox: Outbox) -> None:
@@ -128,9 +125,9 @@ class Roster:
             return connection.subscription.after or told
         return told
 
-    def _hear_log(self, news: LogNews) -> None:
+    def _hear_log(self, news: LogNews, after: str) -> None:
         for outbox in self._log_readers.get(news.job_id, {}).values():
-            outbox.hear_log(news)
+            outbox.hear_log(news, after)
 
     def _drop(self, outbox: Outbox) -> None:
         self._outboxes.pop(outbox.connection.id, None)
@@ -149,11 +146,19 @@ def catch_up(late: Sequence[Late], entries: Iterable[Entry], upto: str) -> None:
     audience = Audience(min((each.after for each in late), key=position))
     backlogs = [audience.backlog(each.outbox.connection.subscription) for each in late]
     for entry in entries:
+        _hear_logs_again(late, entry)
         audience.hear(entry.events, entry.id)
     audience.at = upto
     audience.caught_up()
     for (outbox, after), backlog in zip(late, backlogs, strict=True):
         outbox.catch_up(Reader(backlog, backlog.number_at(after)))
+
+
+def _hear_logs_again(late: Iterable[Late], entry: Entry) -> None:
+    for news in entry.lines:
+        for outbox, after in late:
+            if news.job_id in outbox.connection.subscription.logs and position(entry.id) > position(after):
+                outbox.hear_log(news, after)
 
 
 _UNREAD = b""

@@ -30,6 +30,7 @@ class Entry(NamedTuple):
     id: str
     events: list[Event]
     lines: list[LogNews]
+    is_readable: bool = True
 
 
 class EventStream:
@@ -87,6 +88,19 @@ class EventStream:
             found = self._redis.get(WHOLE_FROM)
         return text(found) if found else None
 
+    def last(self) -> str:
+        """What is appended from now on comes after it."""
+        with reaching_redis():
+            if self._redis.exists(EVENTS):
+                about: Any = self._redis.xinfo_stream(EVENTS)
+                return text(about["last-generated-id"])
+        return self.now()
+
+    def has_let_go(self, after: str) -> bool:
+        """Whether something may be gone that came after this position."""
+        first, was_trimmed = self._first()
+        return was_trimmed and position(after) < position(first)
+
     def is_whole_after(self, *places: str) -> list[bool]:
         """Whether everything is still there that came after these positions."""
         begun = self.whole_from()
@@ -115,10 +129,12 @@ class EventStream:
 def _decoded(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
     """Empty where another release wrote it in its own way."""
     try:
-        return Entry(text(entry_id), _events.decode(fields[b"e"]), _lines.decode(fields.get(b"l", _NOTHING)))
+        return Entry(
+            text(entry_id), _events.decode(fields.get(b"e", _NOTHING)), _lines.decode(fields.get(b"l", _NOTHING))
+        )
     except msgspec.DecodeError as error:
         logger.warning("unreadable events", extra={"reason": str(error)})
-        return Entry(text(entry_id), [], [])
+        return Entry(text(entry_id), [], [], is_readable=False)
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -32,9 +32,8 @@ class Subscriptions:
 
     def _subscribe(self, connection: Connection, asked: Subscription) -> bytes | None:
         """Where it has missed nothing, it goes on from where it says it was."""
-        asked_at = self._connections.subscribe(connection, asked)
-        if asked_at is None:
+        if not self._connections.subscribe(connection, asked):
             return None
         if asked.after is not None and self._stream.is_whole_after(asked.after) == [True]:
             return subscribed(asked.after)
-        return subscribed(asked_at)
+        return subscribed(self._stream.last())

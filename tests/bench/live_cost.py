@@ -3,7 +3,7 @@
     python -m tests.bench.live_cost
 
 A broadcaster in a process of its own, a Valkey, and a gateway that takes every frame at once. The broadcaster's own time
-(``time.process_time``) is divided by what it did; each case is run in turns with the empty one.
+(``time.process_time``) is divided by what it did.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def measure(stack: RunningStack, plan: Plan, crowd: subprocess.Popen[str]) -> di
     warm = [each for each in memory if each[0] > WARM_SECONDS]
     answer: dict[str, Any] = json.loads(line_of(crowd))
     return {
-        "changes_a_second": round(jobs * CHANGES_A_JOB / plan.seconds),
+        "submitted_a_second": round(jobs * CHANGES_A_JOB / plan.seconds),
         "worker_cpu": round(used, 2),
         "worker_mb": [round(warm[0][1]), round(warm[-1][1])],
         "redis_mb": [round(warm[0][2]), round(max(each[2] for each in warm)), round(warm[-1][2])],

@@ -479,6 +479,46 @@ def test_after_an_outage_of_redis_everybody_is_told_to_read(
     assert types(gateway.sent["c"]).count("Resync") == 1
 
 
+def test_a_broadcaster_that_stood_still_for_too_long_tells_everybody_to_read(
+    world: World,
+    connections: Connections,
+    gateway: ListeningGateway,
+    broadcasting: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chalicelib.broadcaster.STALL_SECONDS", 0.3)
+    subscribe(connections, "c", Subscription(batch=True))
+    read, stand_still = EventStream.read, threading.Event()
+
+    def read_late(stream: EventStream, after: str, wait: timedelta) -> Any:
+        while stand_still.is_set():
+            time.sleep(0.01)
+        return read(stream, after, wait)
+
+    monkeypatch.setattr(EventStream, "read", read_late)
+    with broadcasting():
+        world.submit()
+        eventually(lambda: ids(gateway.sent["c"]))
+        stand_still.set()
+        time.sleep(1.2)  # the read under way has ended
+        for _ in range(3):
+            world.submit()
+        world.cache.xtrim(EVENTS, maxlen=1, approximate=False)
+        stand_still.clear()
+        eventually(lambda: "Resync" in types(gateway.sent["c"]))
+
+
+def test_what_was_logged_while_nobody_led_is_told_too(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[..., Any]
+) -> None:
+    job = world.submit()
+    subscribe(connections, "c", Subscription(jobs=[], batch=True, logs=[job.id]))
+    log_a_line(world, job)
+
+    with broadcasting():
+        eventually(lambda: types(gateway.sent["c"]) == ["JobLogs"])
+
+
 # Statistics and logs
 
 
@@ -674,7 +714,7 @@ def subscribe(connections: Connections, connection_id: str, subscription: Subscr
 def ask(connections: Connections, connection_id: str, subscription: Subscription) -> None:
     connection = connections.find(connection_id)
     assert connection is not None
-    assert connections.subscribe(connection, subscription) is not None
+    assert connections.subscribe(connection, subscription)
 
 
 def types(frames: list[Any]) -> list[str]:

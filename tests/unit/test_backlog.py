@@ -17,7 +17,9 @@ from chalicelib.audience import Audience
 from chalicelib.backlog import Backlog
 from chalicelib.connections import Connection
 from chalicelib.events import Event, Subscription, position
-from chalicelib.outbox import Outbox, Reader
+from chalicelib.outbox import Delivery, Ending, Outbox, Reader
+from chalicelib.roster import Late, catch_up
+from chalicelib.stream import Entry
 
 JOBS = [UUID(int=n) for n in range(1, 6)]
 QUEUES = ["mail", "hooks"]
@@ -221,3 +223,44 @@ def test_statistics_name_an_event_only_where_all_before_it_is_told(changes: int,
     *_, last = outbox.begin(0.0)
 
     assert msgspec.json.decode(last.frame).get("event_id") == event_id
+
+
+def test_who_has_missed_more_than_is_kept_of_it_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chalicelib.backlog.MOST_KEPT", 3)
+    outbox = an_outbox(Backlog(Subscription(batch=True), "9-0"), Subscription(batch=True))
+
+    catch_up([Late(outbox, "1-0")], [Entry(f"{n}-0", [an_event(UUID(int=n), 1)], []) for n in range(2, 7)], "9-0")
+
+    assert outbox.misses
+
+
+def test_frames_of_what_was_asked_for_before_say_nothing_of_what_came_after_the_turn() -> None:
+    audience = Audience("0-0")
+    mail, hooks = Subscription(queues=["mail"], batch=True), Subscription(queues=["hooks"], batch=True)
+    outbox = an_outbox(audience.backlog(mail), mail)
+    audience.hear([an_event(JOBS[0], 1)], "1-0")
+    audience.caught_up()
+    outbox.turn_to(outbox.connection, audience.backlog(hooks))
+    audience.hear([an_event(JOBS[1], 1, queue="hooks"), an_event(JOBS[2], 1)], "2-0")
+    audience.caught_up()
+
+    frames = [msgspec.json.decode(parcel.frame) for parcel in outbox.begin(0.0)]
+
+    told = [([job["id"] for job in frame["data"]], frame["event_id"]) for frame in frames]
+    assert told == [([str(JOBS[0])], "1-0"), ([str(JOBS[1])], "2-0")]
+
+
+def test_who_misses_something_while_it_is_told_to_read_is_told_once_more() -> None:
+    outbox = an_outbox(Backlog(Subscription(batch=True), "1-0"), Subscription(batch=True))
+    outbox.start_over("1-0")
+    parcels = outbox.begin(0.0)
+
+    outbox.start_over("2-0")
+    outbox.finish(parcels, Delivery(len(parcels), Ending.FINE), 0.0)
+
+    assert outbox.misses
+
+
+def an_outbox(backlog: Backlog, subscription: Subscription) -> Outbox:
+    connection = Connection(id="c", api_id="a", stage="s", connected_at=0, subscription=subscription)
+    return Outbox(connection, Reader(backlog, backlog.newest))
