@@ -26,6 +26,7 @@ LEASE = timedelta(seconds=5)  # the shards of a killed broadcaster are taken ove
 SENDERS = 32
 SLOW_SENDERS = 16  # for connections that take long, so that the others never wait for them
 MOST_TURNS = 128  # under way at once: their frames are in memory
+MOST_SLOW_TURNS = 32
 STALL_SECONDS = 5.0
 IDLE = timedelta(seconds=1)
 SOON = timedelta(milliseconds=25)
@@ -186,16 +187,20 @@ class Broadcaster:
             catch_up(rest, entries, self._cursor)
 
     def _send_due(self) -> None:
+        """The slow ones have threads and a limit of their own."""
+        self._send(self._senders, MOST_TURNS, [outbox for outbox in self._roster if not outbox.is_slow])
+        self._send(self._slow_senders, MOST_SLOW_TURNS, [outbox for outbox in self._roster if outbox.is_slow])
+
+    def _send(self, senders: ThreadPoolExecutor, most: int, outboxes: list[Outbox]) -> None:
+        """To those that have waited longest."""
         now = time.monotonic()
-        busy = sum(each.is_busy for each in self._roster)
-        due = sorted((each for each in self._roster if each.is_due(now)), key=lambda outbox: outbox.ready_at)
-        for outbox in due[: max(0, MOST_TURNS - busy)]:
+        room = most - sum(outbox.is_busy for outbox in outboxes)
+        due = sorted((each for each in outboxes if each.is_due(now)), key=lambda outbox: outbox.ready_at)
+        for outbox in due[: max(0, room)]:
             if outbox.must_leave:
                 self._leave(outbox)
                 continue
-            parcels = outbox.begin(now)
-            senders = self._slow_senders if outbox.is_slow else self._senders
-            senders.submit(self._deliver, outbox, parcels).add_done_callback(_log_failure)
+            senders.submit(self._deliver, outbox, outbox.begin(now)).add_done_callback(_log_failure)
 
     def _deliver(self, outbox: Outbox, parcels: list[Parcel]) -> None:
         """On a sender's thread."""

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from boto3.session import Session
 
-from chalicelib.broadcaster import LEASE, SENDERS, Broadcaster
+from chalicelib.broadcaster import LEASE, SENDERS, SLOW_SENDERS, Broadcaster
 from chalicelib.connections import CHANGES, SHARDS, Connections, registry, shard_of
 from chalicelib.errors import ConnectionGone, GatewayUnavailable, QueueUnavailable
 from chalicelib.events import FRAME_BYTES, Subscription, position
@@ -243,6 +243,32 @@ def test_a_slow_client_does_not_hold_up_the_others(
         assert gateway.sent["slow"] == []
         gateway.slow["slow"].set()
         eventually(lambda: len(gateway.sent["slow"]) == 3)
+
+
+def test_any_number_of_slow_clients_costs_a_quick_one_nothing(
+    world: World,
+    connections: Connections,
+    gateway: ListeningGateway,
+    broadcasting: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chalicelib.outbox.SLOW_SECONDS", 0.0)  # so all that have had a turn are taken for slow
+    monkeypatch.setattr("chalicelib.broadcaster.MOST_TURNS", 40)
+    slow = [f"slow{n}" for n in range(40)]
+    for name in slow:
+        subscribe(connections, name, Subscription(batch=True))
+
+    with broadcasting():
+        world.submit()
+        eventually(lambda: all(gateway.sent[name] for name in slow))
+        hang = threading.Event()
+        gateway.slow.update(dict.fromkeys(slow, hang))
+        world.submit()
+        eventually(lambda: sum(gateway.tries[name] > 1 for name in slow) >= SLOW_SENDERS)
+        connections.add("quick", "api", "stage")
+        world.submit()
+        eventually(lambda: gateway.sent["quick"])
+        hang.set()
 
 
 def test_a_client_that_never_takes_a_frame_is_cut(
