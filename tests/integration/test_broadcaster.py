@@ -253,7 +253,7 @@ def test_any_number_of_slow_clients_costs_a_quick_one_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("chalicelib.outbox.SLOW_SECONDS", 0.0)  # so all that have had a turn are taken for slow
-    monkeypatch.setattr("chalicelib.broadcaster.MOST_TURNS", 40)
+    monkeypatch.setattr("chalicelib.broadcaster.MOST_TURNS", 20)
     slow = [f"slow{n}" for n in range(40)]
     for name in slow:
         subscribe(connections, name, Subscription(batch=True))
