@@ -1,6 +1,6 @@
 /** What components watch: the clock, the session, the theme. */
 
-import { createContext, use, useSyncExternalStore } from "react";
+import { createContext, use, useCallback, useSyncExternalStore } from "react";
 import { now, onTick } from "./clock";
 import { session, type Session } from "./session";
 import { chosenTheme, onTheme, wear, type Theme } from "./theme";
@@ -32,4 +32,17 @@ export function useSession(): Session {
 
 export function useTheme(): readonly [Theme, (theme: Theme) => void] {
   return [useSyncExternalStore(onTheme, chosenTheme), wear];
+}
+
+/** Whether the window is as the media query says. */
+export function useMedia(query: string): boolean {
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      const media = window.matchMedia(query);
+      media.addEventListener("change", listener);
+      return () => { media.removeEventListener("change", listener); };
+    },
+    [query],
+  );
+  return useSyncExternalStore(subscribe, () => window.matchMedia(query).matches);
 }

@@ -1,7 +1,7 @@
 import "../../styles/panel.css";
 import { useEffect, useRef } from "react";
 import { Icon } from "../../components/Icon";
-import { useWhileLive } from "../../hooks";
+import { useMedia, useWhileLive } from "../../hooks";
 import { StatusBadge } from "../../components/StatusBadge";
 import { ALL_JOBS } from "../../jobfilter";
 import { statusAt, type Job, type JobType } from "../../jobs";
@@ -18,19 +18,23 @@ interface JobPanelProps {
   readonly onClose: () => void;
 }
 
-/** A job beside the list. */
+/** As wide as the list and the job beside each other need; see .beside. */
+const BOTH = "(width >= 76rem)";
+
+/** A job beside the list; where there is no room for both, it is the page. */
 export function JobPanel({ id, jobTypes, route, onClose }: JobPanelProps) {
   const query = useJob(id);
   const heading = useRef<HTMLHeadingElement>(null);
+  const Heading = useMedia(BOTH) ? "h2" : "h1";
   useEffect(() => heading.current?.focus(), [id]);
   return (
     <aside className="panel" aria-labelledby="job-heading" data-testid="job-panel" data-job-id={id}>
       <header className="panel-head">
         <div className="min-w-0 flex-1">
           <div className="panel-title">
-            <h2 id="job-heading" ref={heading} tabIndex={-1}>
+            <Heading id="job-heading" ref={heading} tabIndex={-1}>
               {query.data?.job_type ?? "Job"}
-            </h2>
+            </Heading>
             {query.data && <JobStatusNow job={query.data} />}
           </div>
           <JobId id={id} />

@@ -1,10 +1,11 @@
-import { useMemo, useSyncExternalStore } from "react";
+import { useMemo } from "react";
 import { ColumnMenu, DataTable } from "../../components/DataTable";
 import { Nothing } from "../../components/Nothing";
 import { Page } from "../../components/Page";
 import { ErrorState } from "../../components/states";
 import { useColumnChoice, type Choice } from "../../columns";
 import { serverTime } from "../../clock";
+import { useMedia } from "../../hooks";
 import { useMay, useQueues, useRates } from "../../queries";
 import { queueHref } from "../../route";
 import { columnsFor, type QueueRow } from "./columns";
@@ -15,7 +16,7 @@ export function QueuesPage() {
   const may = useMay("operator") === true;
   const rates = useRates(query.data, serverTime(query.dataUpdatedAt));
   const [choice, setChoice] = useColumnChoice("queues");
-  const isWide = useSyncExternalStore(onWidth, () => WIDE.matches);
+  const isWide = useMedia(WIDE);
   const columns = useMemo(() => columnsFor(may), [may]);
   const rows = useMemo(
     () => query.data?.map((queue): QueueRow => ({ queue, rates: rates.byQueue.get(queue.name) ?? NONE })),
@@ -51,12 +52,7 @@ const NONE: readonly number[] = [];
 
 /** What there is no room for, unless the reader wants it. */
 const NARROW: Choice = { SCHEDULED: false, RETRYING: false, in: false, limits: false };
-const WIDE = window.matchMedia("(width >= 84rem), (width < 40rem)");
-
-function onWidth(listener: () => void): () => void {
-  WIDE.addEventListener("change", listener);
-  return () => { WIDE.removeEventListener("change", listener); };
-}
+const WIDE = "(width >= 84rem), (width < 40rem)";
 
 const nameOf = ({ queue }: QueueRow) => queue.name;
 const hrefOf = ({ queue }: QueueRow) => queueHref(queue.name);
