@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,6 +145,7 @@ def running(name: str, **settings: str) -> Iterator[RunningStack]:
         said = call(environment, "up")
         yield RunningStack(environment, json.loads((directory / "stack.json").read_text()), key_in(said))
     finally:
+        shutil.copytree(directory / "logs", BUILD / "logs" / name, dirs_exist_ok=True)
         call(environment, "reset")
 
 

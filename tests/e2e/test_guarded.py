@@ -20,38 +20,6 @@ pytestmark = pytest.mark.timeout(600)  # the first test brings the stack up
 HERE = Path(__file__).resolve().parent
 
 
-def test_the_api_does_what_its_description_says(guarded_stack: RunningStack) -> None:
-    """Every check of Schemathesis on every route: examples, boundary values, random ones good and bad, and sequences."""
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "--no-color"]
-    command += [
-        "run",
-        f"{guarded_stack.api_url}/openapi.json",
-        "--header",
-        f"Authorization: Bearer {guarded_stack.key}",
-    ]
-    command += ["--max-examples", "25", "--seed", "1"]
-    command += [
-        "--suppress-health-check",
-        "filter_too_much",
-    ]  # ranges of a backfill, two times of which one is the later
-    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.e2e.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
-
-    ran = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=580, check=False)
-    calm(guarded_stack)
-
-    assert ran.returncode == 0, ran.stdout[-6_000:] + ran.stderr[-2_000:]
-
-
-def calm(stack: RunningStack) -> None:
-    """It has paused queues, limited them and left schedules behind: other tests find a stack that runs."""
-    for queue in stack.get("/queues").json():
-        if queue["paused"] or queue["max_running"] is not None or queue["rate_limit"] is not None:
-            stack.put(f"/queues/{queue['name']}", {"paused": False, "max_running": None, "rate_limit": None})
-    for schedule in stack.get("/schedules").json():
-        stack.delete(f"/schedules/{schedule['name']}")
-    stack.post("/jobs/cancel", {"job_type": "sleep"})
-
-
 def test_a_stranger_is_let_in_nowhere(guarded_stack: RunningStack) -> None:
     ready = urllib3.request("GET", f"{guarded_stack.api_url}/ready").json()
     listed = urllib3.request("GET", f"{guarded_stack.api_url}/jobs")
@@ -146,3 +114,27 @@ def test_what_went_on_can_be_read(guarded_stack: RunningStack) -> None:
     assert metrics.headers["content-type"].startswith("text/plain")
     assert worker["concurrency"] == 16
     assert "submit" in {entry["action"] for entry in guarded_stack.get("/audit").json()}
+
+
+def test_the_api_does_what_its_description_says(guarded_stack: RunningStack) -> None:
+    """Every check of Schemathesis on every route: examples, boundary values, random ones good and bad, and sequences.
+
+    The last one: it leaves queues paused and limited behind, and jobs that wait for hosts that there are not.
+    """
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "--no-color"]
+    command += [
+        "run",
+        f"{guarded_stack.api_url}/openapi.json",
+        "--header",
+        f"Authorization: Bearer {guarded_stack.key}",
+    ]
+    command += ["--max-examples", "25", "--seed", "1"]
+    command += [
+        "--suppress-health-check",
+        "filter_too_much",
+    ]  # ranges of a backfill, two times of which one is the later
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.e2e.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+
+    ran = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=580, check=False)
+
+    assert ran.returncode == 0, ran.stdout[-6_000:] + ran.stderr[-2_000:]
