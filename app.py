@@ -16,6 +16,8 @@ from chalicelib.bulk import Progress
 from chalicelib.bulk_forms import Cancellation, Purge, Revival, Transfer
 from chalicelib.callers import Caller, Role
 from chalicelib.errors import (
+    ConnectionGone,
+    GatewayUnavailable,
     IdempotencyConflict,
     IllegalMove,
     InvalidInput,
@@ -473,12 +475,24 @@ def connect(event: WebsocketEvent) -> dict[str, int]:
 @app.on_ws_disconnect()
 def disconnect(event: WebsocketEvent) -> None:
     logger.info("disconnected", extra={"connection_id": event.connection_id})
-    resources.connections().remove(event.connection_id)
+    try:
+        resources.connections().remove(event.connection_id)
+    except QueueUnavailable as error:  # who sends to it next hears that it has left
+        logger.error("a service is away", extra={"reason": str(error)})
 
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> None:
     logger.info("message", extra={"connection_id": event.connection_id})
+    try:
+        _hear(event)
+    except ConnectionGone:
+        logger.info("left before it was answered", extra={"connection_id": event.connection_id})
+    except GatewayUnavailable as error:
+        logger.error("a service is away", extra={"reason": str(error)})
+
+
+def _hear(event: WebsocketEvent) -> None:
     try:
         asked = wire.message(event.body)
     except (InvalidInput, MalformedJson) as error:

@@ -15,10 +15,10 @@ from chalicelib.connections import Connections
 from chalicelib.errors import ConnectionGone, GatewayUnavailable, QueueUnavailable, StoreUnavailable
 from chalicelib.events import BEGINNING, position
 from chalicelib.gateway import Gateway
-from chalicelib.leadership import Leadership
+from chalicelib.leadership import Leadership, Told
 from chalicelib.outbox import Delivery, Ending, Outbox, Parcel
 from chalicelib.roster import Late, Roster, catch_up
-from chalicelib.stream import PAGE, Entry, EventStream
+from chalicelib.stream import PAGE, Entry, EventStream, Place
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,6 @@ SENDERS = 32
 SLOW_SENDERS = 16  # for connections that take long, so that the others never wait for them
 MOST_TURNS = 128  # under way at once: their frames are in memory
 MOST_SLOW_TURNS = 32
-STALL_SECONDS = 5.0
 IDLE = timedelta(seconds=1)
 SOON = timedelta(milliseconds=25)
 TURN_SECONDS = 1.0  # between signs that we still lead
@@ -67,11 +66,10 @@ class Broadcaster:
         self._overview = overview
         self._is_lasting = is_lasting
         self._roster = Roster(connections)
-        self._cursor = ""
+        self._place = Place("", 0)  # up to which the stream was read
         self._was_away = False  # Redis: what happened meanwhile may not be in the stream
         self._next_turn = 0.0
         self._turn_began = BEGINNING  # the stream's position then
-        self._last_read_at = time.monotonic()
         self._read_to = BEGINNING  # nothing more is in the stream up to here
         self._sent: SimpleQueue[Sent] = SimpleQueue()
         self._looking: Future[bytes] | None = None  # at the statistics
@@ -90,7 +88,6 @@ class Broadcaster:
                     self._was_away = True
                 except Exception:  # a push must not fail a job
                     logger.exception("broadcasting failed")
-                self._cursor = ""
                 stopped.wait(IDLE.total_seconds())
 
     def _run(self, stopped: threading.Event) -> None:
@@ -103,16 +100,18 @@ class Broadcaster:
             else:
                 stopped.wait(TURN_SECONDS)
         self._drain()
-        told = self._roster.tidy()
-        self._leadership.resign(self._name, list(self._roster.shards), told)
+        self._leadership.save(self._roster.tidy())
+        self._leadership.resign(self._name, self._roster.shards)
 
     def _begin(self) -> None:
         """With what Redis says now: others may have led meanwhile, and it may have lost who is connected."""
         self._roster.refresh()
         self._cut_lost()
         self._roster.serve([], {})
-        self._cursor = self._stream.now()
-        self._roster.begin_at(self._cursor)
+        if self._was_away:
+            self._stream.break_off()
+        self._place = self._stream.here()
+        self._roster.begin_at(self._place.id)
         self._next_turn = 0.0
 
     def _keep_turn(self) -> None:
@@ -122,69 +121,61 @@ class Broadcaster:
             return
         self._next_turn = now + TURN_SECONDS
         self._turn_began = self._stream.now()
-        self._leadership.save_cursor(list(self._roster.shards), self._roster.tidy())
+        self._leadership.save(self._roster.tidy())
         ours = self._leadership.lead(self._name, LEASE, is_lasting=self._is_lasting)
         if ours != set(self._roster.shards):
-            self._roster.serve(ours, self._cursors(sorted(ours - set(self._roster.shards))))
+            self._roster.serve(ours, self._told(sorted(ours - set(self._roster.shards))))
             self._was_away = False
         self._show_stats()
 
-    def _cursors(self, shards: list[int]) -> dict[int, str]:
+    def _told(self, shards: list[int]) -> dict[int, Told]:
         """Who is in the registry has come since everything is kept. After an outage all are told to read."""
         if self._was_away:
-            return dict.fromkeys(shards, BEGINNING)
-        oldest = self._stream.whole_from() or self._cursor
-        saved = self._leadership.cursors(shards)
-        return {shard: max(cursor or oldest, oldest, key=position) for shard, cursor in zip(shards, saved, strict=True)}
+            return dict.fromkeys(shards, Told(BEGINNING))
+        oldest = self._stream.whole_from() or self._place.id
+        saved = self._leadership.told(shards)
+        return {
+            shard: told if told is not None and position(told.cursor) >= position(oldest) else Told(oldest)
+            for shard, told in zip(shards, saved, strict=True)
+        }
 
     def _pass(self, wait: timedelta) -> None:
         """Read once, and start sending what is due.
 
         The order matters: who is in the registry when it is read after the stream was read hears of all that came later.
         """
-        after = self._cursor
-        entries = self._stream.read(after, wait)
-        read_at = time.monotonic()
+        entries = self._stream.read(self._place.id, wait)
         self._late(self._roster.refresh())
         self._cut_lost()
         if entries:
-            self._cursor = entries[-1].id
-            self._roster.hear(entries)
-        if self._may_have_missed(entries, read_at) and self._stream.has_let_go(after):
-            self._start_over()
-        self._start_over_where_unreadable(entries)
-        self._last_read_at = read_at
+            self._hear(entries)
         if len(entries) < PAGE:
-            self._read_to = max(self._cursor, self._turn_began, key=position)
+            self._read_to = max(self._place.id, self._turn_began, key=position)
         self._note_sent()
         self._send_due()
 
-    def _may_have_missed(self, entries: list[Entry], read_at: float) -> bool:
-        """We lag behind, or stood still: the stream may have let go of what we have not read."""
-        return len(entries) == PAGE or read_at - self._last_read_at > STALL_SECONDS
-
-    def _start_over_where_unreadable(self, entries: list[Entry]) -> None:
-        """Another release told something in its own way."""
-        if not all(entry.is_readable for entry in entries):
-            self._start_over()
-
-    def _start_over(self) -> None:
-        for outbox in self._roster:
-            outbox.start_over(self._cursor)
+    def _hear(self, entries: list[Entry]) -> None:
+        """Where the stream had let go of something before we read it, or another release told it in its own way, all read."""
+        has_missed = entries[0].before > self._place.size or not all(entry.is_readable for entry in entries)
+        self._place = Place(entries[-1].id, entries[-1].after)
+        self._roster.hear(entries)
+        if has_missed:
+            for outbox in self._roster:
+                outbox.start_over(self._place.id)
 
     def _late(self, late: list[Late]) -> None:
         """Those who missed something hear of it up to the cursor; then they are in step with the others."""
         if not late:
             return
         oldest = min((each.after for each in late), key=position)
-        entries = list(self._stream.between(oldest, self._cursor))
+        entries = list(self._stream.between(oldest, self._place.id))
         whole = self._stream.is_whole_after(*(each.after for each in late))  # only now: it is trimmed while it is read
         for each, is_whole in zip(late, whole, strict=True):
             if not is_whole:
-                each.outbox.start_over(self._cursor)
+                each.outbox.start_over(self._place.id)
         rest = [each for each, is_whole in zip(late, whole, strict=True) if is_whole]
         if rest:
-            catch_up(rest, entries, self._cursor)
+            catch_up(rest, entries, self._place.id)
 
     def _send_due(self) -> None:
         """The slow ones have threads and a limit of their own."""

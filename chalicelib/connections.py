@@ -49,6 +49,13 @@ class Marks(NamedTuple):
     shards: list[bytes | None]
 
 
+class Registered(NamedTuple):
+    """Some shards at one moment. connections: by id; marks: of the shards then."""
+
+    connections: dict[str, Connection]
+    marks: list[bytes | None]
+
+
 class Connections:
     """The registry."""
 
@@ -101,22 +108,25 @@ class Connections:
             whole_from, *found = both.execute()
         return Marks(whole_from, found[0] if found else [])
 
-    def of_shards(self, shards: Iterable[int]) -> dict[str, Connection]:
-        """Everyone there who may still be connected, by id; those past any possible life are dropped."""
-        with reaching_redis(), self._redis.pipeline(transaction=False) as reads:
+    def of_shards(self, shards: Sequence[int]) -> Registered:
+        """Everyone there who may still be connected; those past any possible life are dropped."""
+        if not shards:
+            return Registered({}, [])
+        with reaching_redis(), self._redis.pipeline(transaction=True) as reads:
             reads.time()
+            reads.hmget(CHANGES, [str(shard) for shard in shards])
             for shard in shards:
                 reads.hvals(registry(shard))
-            (seconds, _), *records = reads.execute()
+            (seconds, _), marks, *records = reads.execute()
         connections = list(_decoded(record for each in records for record in each))
         oldest = seconds - LONGEST_LIFE.total_seconds()
         for expired in connections:
             if expired.connected_at < oldest:
                 self.remove(expired.id)
-        return {each.id: each for each in connections if each.connected_at >= oldest}
+        return Registered({each.id: each for each in connections if each.connected_at >= oldest}, marks)
 
     def all(self) -> dict[str, Connection]:
-        return self.of_shards(range(SHARDS))
+        return self.of_shards(range(SHARDS)).connections
 
     def count(self) -> int:
         """Of those that are known, also if they are gone by now."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 
 from chalicelib.redis_link import reaching_redis, text
+
+
+class Told(NamedTuple):
+    """How far a shard was told. mark: the shard's in the registry when that was so; None: not known."""
+
+    cursor: str
+    mark: bytes | None = None
 
 
 class Leadership:
@@ -29,22 +36,22 @@ class Leadership:
             ours: Any = self._redis.eval(_LEAD, len(keys), *keys, *arguments)
         return {int(place) - 2 for place in ours}
 
-    def cursors(self, shards: Sequence[int]) -> list[str | None]:
+    def told(self, shards: Sequence[int]) -> list[Told | None]:
         """How far each was told, the last time that somebody said so."""
         if not shards:
             return []
         with reaching_redis():
             found: Any = self._redis.hmget(CURSORS, [str(shard) for shard in shards])
-        return [None if cursor is None else text(cursor) for cursor in found]
+        return [None if value is None else as_told(value) for value in found]
 
-    def save_cursor(self, shards: Collection[int], cursor: str) -> None:
-        if shards:
+    def save(self, told: Mapping[int, Told]) -> None:
+        """By shard."""
+        if told:
             with reaching_redis():
-                self._redis.hset(CURSORS, mapping=dict.fromkeys(map(str, shards), cursor))
+                self._redis.hset(CURSORS, mapping={str(shard): _encoded(each) for shard, each in told.items()})
 
-    def resign(self, name: str, shards: Collection[int], cursor: str) -> None:
-        """Hand over cleanly: whoever comes next starts at the cursor."""
-        self.save_cursor(shards, cursor)
+    def resign(self, name: str, shards: Collection[int]) -> None:
+        """Whoever comes next starts where these were told to, if that was saved."""
         keys = LASTING, *map(leader_of, sorted(shards))
         with reaching_redis():
             self._redis.eval(_RESIGN, len(keys), *keys, name)
@@ -55,7 +62,16 @@ def leader_of(shard: int) -> str:
     return f"{{ws}}:leader:{shard}"
 
 
-CURSORS = "{ws}:cursors"  # HASH  shard -> position in the event stream
+def as_told(value: bytes | str) -> Told:
+    cursor, _, mark = text(value).partition(" ")
+    return Told(cursor, bytes.fromhex(mark) if mark else None)
+
+
+def _encoded(told: Told) -> str:
+    return f"{told.cursor} {told.mark.hex()}" if told.mark else told.cursor
+
+
+CURSORS = "{ws}:cursors"  # HASH  shard -> position in the event stream, and the registry's mark then in hex
 LASTING = "{ws}:broadcasters"  # ZSET  who leads for longer -> until when that is sure, ms since the epoch
 
 # KEYS     who leads for longer, a lease for each shard

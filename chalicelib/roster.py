@@ -11,6 +11,7 @@ from chalicelib.audience import Audience
 from chalicelib.backlog import Backlog
 from chalicelib.connections import Connection, Connections, shard_of
 from chalicelib.events import BEGINNING, LogNews, position
+from chalicelib.leadership import Told
 from chalicelib.outbox import Outbox, Reader
 from chalicelib.stream import Entry
 
@@ -29,7 +30,7 @@ class Roster:
         self._connections = connections
         self._audience = Audience(BEGINNING)
         self._marks: dict[int, bytes | None] = {}
-        self._cursors: dict[int, str] = {}  # of shards that are new to us: how far they were told
+        self._told: dict[int, Told] = {}  # of shards that are new to us
         self._whole_from: bytes | None = None
         self._outboxes: dict[str, Outbox] = {}
         self._log_readers: dict[UUID, dict[str, Outbox]] = defaultdict(dict)
@@ -46,25 +47,25 @@ class Roster:
         """The stream is read from here on."""
         self._audience.at = entry
 
-    def serve(self, shards: Collection[int], cursors: Mapping[int, str]) -> None:
-        """These from now on. cursors: how far those were told that are new."""
+    def serve(self, shards: Collection[int], told: Mapping[int, Told]) -> None:
+        """These from now on. told: how far those were that are new."""
         for outbox in [each for each in self if shard_of(each.connection.id) not in shards]:
             self._drop(outbox)
         self._marks = {shard: self._marks.get(shard, _UNREAD) for shard in shards}
-        self._cursors.update(cursors)
+        self._told.update(told)
 
     def refresh(self) -> list[Late]:
         """Read what has changed in the registry. Returns those who have missed something."""
         shards = sorted(self._marks)
         marks = self._connections.marks(shards)
         changed = [shard for shard, mark in zip(shards, marks.shards, strict=True) if mark != self._marks[shard]]
-        there = self._connections.of_shards(changed) if changed else {}
+        there, read = self._connections.of_shards(changed)
         self._leave(set(changed), there, was_lost=marks.whole_from != self._whole_from)
         self._whole_from = marks.whole_from  # only now: had Redis gone away again, nobody would have been found lost
-        self._marks.update(zip(shards, marks.shards, strict=True))
+        self._marks.update(zip(changed, read, strict=True))
         late = [each for connection in there.values() for each in self._meet(connection)]
         for shard in changed:
-            self._cursors.pop(shard, None)
+            self._told.pop(shard, None)
         return late
 
     def hear(self, entries: Iterable[Entry]) -> None:
@@ -75,10 +76,10 @@ class Roster:
                 self._hear_log(news, before)
         self._audience.caught_up()
 
-    def tidy(self) -> str:
+    def tidy(self) -> dict[int, Told]:
         """Let go of what everybody has been told, and of backlogs that nobody reads.
 
-        Returns the last entry of which everybody has been told everything: none while somebody is yet to be told to read.
+        Returns by shard how far everybody is: nowhere, where somebody is yet to be told to read.
         """
         slowest: dict[Backlog, int] = {}
         for reader in (reader for outbox in self for reader in outbox.readers):
@@ -86,10 +87,10 @@ class Roster:
         told = [backlog.forget(number) for backlog, number in slowest.items()]
         for unread in [backlog for backlog in self._audience if backlog not in slowest]:
             self._audience.remove(unread)
-        if any(outbox.misses for outbox in self):
-            return BEGINNING
         told += [after for outbox in self if (after := outbox.unsent_logs_after) is not None]
-        return min([*told, self._audience.at], key=position)
+        cursor = min([*told, self._audience.at], key=position)
+        missing = {shard_of(outbox.connection.id) for outbox in self if outbox.misses}
+        return {shard: Told(BEGINNING if shard in missing else cursor, mark) for shard, mark in self._marks.items()}
 
     def remove(self, outbox: Outbox) -> None:
         """It is there no more. Raises QueueUnavailable."""
@@ -120,10 +121,14 @@ class Roster:
 
     def _missed_since(self, connection: Connection) -> str | None:
         """Whoever served the shard before us may not have seen yet what was asked for last."""
-        told = self._cursors.get(shard_of(connection.id))
-        if told is None or position(connection.asked_at) >= position(told):
-            return connection.subscription.after or told
-        return told
+        shard = shard_of(connection.id)
+        told = self._told.get(shard)
+        if told is None:
+            return connection.subscription.after
+        has_changed = told.mark is None or told.mark != self._marks[shard]
+        if told.cursor != BEGINNING and has_changed and position(connection.asked_at) >= position(told.cursor):
+            return connection.subscription.after or told.cursor
+        return told.cursor
 
     def _hear_log(self, news: LogNews, after: str) -> None:
         for outbox in self._log_readers.get(news.job_id, {}).values():

@@ -24,12 +24,21 @@ ENTRY_LINES = 100
 PAGE = 200  # entries
 
 
+class Place(NamedTuple):
+    """Between two entries. id: of the one before, or a time; size: bytes of all entries before, also of those that are gone."""
+
+    id: str
+    size: int
+
+
 class Entry(NamedTuple):
-    """A batch of changes, and of lines that were logged."""
+    """A batch of changes, and of lines that were logged. before, after: bytes of all entries up to it, without it and with it."""
 
     id: str
     events: list[Event]
     lines: list[LogNews]
+    before: int = 0
+    after: int = 0
     is_readable: bool = True
 
 
@@ -80,7 +89,20 @@ class EventStream:
         """A position that everything comes after which happens from now on."""
         with reaching_redis():
             seconds, micros = self._redis.time()
-        return f"{seconds * 1000 + micros // 1000 - 1}-0"
+        return _before(seconds, micros)
+
+    def here(self) -> Place:
+        """As ``now``."""
+        with reaching_redis(), self._redis.pipeline(transaction=True) as both:
+            both.time()
+            both.get(SIZE)
+            (seconds, micros), size = both.execute()
+        return Place(_before(seconds, micros), int(size or 0))
+
+    def break_off(self) -> None:
+        """Redis was away: what happened then may not be kept. Who has heard what was before that only is to read."""
+        with reaching_redis():
+            self._redis.set(WHOLE_FROM, self.now(), xx=True)
 
     def whole_from(self) -> str | None:
         """The position after which everything was kept that has not gone by its age. None: nobody has been connected yet."""
@@ -95,11 +117,6 @@ class EventStream:
                 about: Any = self._redis.xinfo_stream(EVENTS)
                 return text(about["last-generated-id"])
         return self.now()
-
-    def has_let_go(self, after: str) -> bool:
-        """Whether something may be gone that came after this position."""
-        first, was_trimmed = self._first()
-        return was_trimmed and position(after) < position(first)
 
     def is_whole_after(self, *places: str) -> list[bool]:
         """Whether everything is still there that came after these positions."""
@@ -126,15 +143,19 @@ class EventStream:
         batch.commands.eval(_APPEND, 3, EVENTS, WATCHED, SIZE, *arguments)
 
 
+def _before(seconds: int, micros: int) -> str:
+    return f"{seconds * 1000 + micros // 1000 - 1}-0"
+
+
 def _decoded(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
     """Empty where another release wrote it in its own way."""
+    events, lines, after = fields.get(b"e", _NOTHING), fields.get(b"l", _NOTHING), int(fields.get(b"b", 0))
     try:
-        return Entry(
-            text(entry_id), _events.decode(fields.get(b"e", _NOTHING)), _lines.decode(fields.get(b"l", _NOTHING))
-        )
+        before = after - len(events) - len(lines)
+        return Entry(text(entry_id), _events.decode(events), _lines.decode(lines), before, after)
     except msgspec.DecodeError as error:
         logger.warning("unreadable events", extra={"reason": str(error)})
-        return Entry(text(entry_id), [], [], is_readable=False)
+        return Entry(text(entry_id), [], [], after, after, is_readable=False)
 
 
 _encoder = msgspec.msgpack.Encoder()

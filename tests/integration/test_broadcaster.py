@@ -20,7 +20,7 @@ from chalicelib.events import FRAME_BYTES, Subscription, position
 from chalicelib.gateway import Gateway
 from chalicelib.joblog import LogEntry
 from chalicelib.jobs import Job
-from chalicelib.leadership import Leadership, leader_of
+from chalicelib.leadership import Leadership, Told, leader_of
 from chalicelib.redis_link import WATCHED, WHOLE_FROM
 from chalicelib.roster import Roster
 from chalicelib.stream import EVENTS, EventStream
@@ -481,8 +481,11 @@ def test_after_an_outage_of_redis_everybody_is_told_to_read(
     broadcasting: Callable[[], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What others could not tell meanwhile is in no stream."""
+    """What others could not tell meanwhile is in no stream. Also who goes on from before it, and who comes back later."""
     subscribe(connections, "c", Subscription(batch=True))
+    world.submit()
+    (before,) = world.stream.read("0", timedelta(0))
+    subscribe(connections, "goes-on", Subscription(batch=True, after=before.id))
     read = EventStream.read
     away = threading.Event()
 
@@ -499,20 +502,24 @@ def test_after_an_outage_of_redis_everybody_is_told_to_read(
         time.sleep(1.2)
         away.clear()
         eventually(lambda: "Resync" in types(gateway.sent["c"]))
+        subscribe(connections, "back", Subscription(batch=True, after=before.id))
         news = world.submit()
-        eventually(lambda: str(news.id) in ids(gateway.sent["c"]))
+        eventually(lambda: all(str(news.id) in ids(gateway.sent[each]) for each in ("c", "goes-on", "back")))
 
-    assert types(gateway.sent["c"]).count("Resync") == 1
+    assert [types(gateway.sent[each]).count("Resync") for each in ("c", "goes-on", "back")] == [1, 1, 1]
 
 
-def test_a_broadcaster_that_stood_still_for_too_long_tells_everybody_to_read(
+@pytest.mark.parametrize(("kept", "types_told"), [(1, "Resync"), (3, "JobStatusUpdates")])
+def test_a_broadcaster_that_stood_still_tells_everybody_to_read_if_it_missed_something(
+    kept: int,
+    types_told: str,
     world: World,
     connections: Connections,
     gateway: ListeningGateway,
     broadcasting: Callable[[], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chalicelib.broadcaster.STALL_SECONDS", 0.3)
+    """kept: of four entries, of which it had read the first."""
     subscribe(connections, "c", Subscription(batch=True))
     read, stand_still = EventStream.read, threading.Event()
 
@@ -529,9 +536,11 @@ def test_a_broadcaster_that_stood_still_for_too_long_tells_everybody_to_read(
         time.sleep(1.2)  # the read under way has ended
         for _ in range(3):
             world.submit()
-        world.cache.xtrim(EVENTS, maxlen=1, approximate=False)
+        world.cache.xtrim(EVENTS, maxlen=kept, approximate=False)
         stand_still.clear()
-        eventually(lambda: "Resync" in types(gateway.sent["c"]))
+        eventually(lambda: len(gateway.sent["c"]) >= 2)
+
+    assert types(gateway.sent["c"])[1] == types_told
 
 
 def test_what_was_logged_while_nobody_led_is_told_too(
@@ -615,9 +624,10 @@ def test_lasting_broadcasters_share_the_connections(world: World) -> None:
     left = lead("a")
     assert len(left) == SHARDS // 2
     assert lead("b") == set(range(SHARDS)) - left
-    leadership.resign("a", left, "1-0")
+    leadership.save(dict.fromkeys(left, Told("1-0", b"mark")))
+    leadership.resign("a", left)
     assert lead("b") == set(range(SHARDS))
-    assert leadership.cursors(sorted(left)) == ["1-0"] * len(left)
+    assert leadership.told(sorted(left)) == [Told("1-0", b"mark")] * len(left)
 
 
 def test_a_broadcaster_of_a_minute_leads_only_where_no_lasting_one_does(world: World) -> None:
@@ -651,7 +661,7 @@ def test_what_a_killed_broadcaster_had_not_told_is_told_by_the_next(
     subscribe(connections, "c", Subscription(batch=True))
     told = world.submit()
     (entry,) = world.stream.read("0", timedelta(0))
-    Leadership(world.cache, SHARDS).save_cursor(range(SHARDS), entry.id)
+    Leadership(world.cache, SHARDS).save(dict.fromkeys(range(SHARDS), Told(entry.id)))
     for shard in range(SHARDS):
         world.cache.set(leader_of(shard), "killed", px=500)
     missed = world.submit()
@@ -676,26 +686,49 @@ def test_a_cursor_is_saved_only_as_far_as_everybody_was_told(
         eventually(lambda: gateway.tries["stuck"] and gateway.sent["quick"])
         (entry,) = world.stream.read("0", timedelta(0))
         time.sleep(1.5)  # the next turn has come
-        (cursor,) = leadership.cursors([0])
-        assert cursor is None or position(cursor) < position(entry.id)
+        (told,) = leadership.told([0])
+        assert told is None or position(told.cursor) < position(entry.id)
         gateway.slow["stuck"].set()
-        eventually(lambda: leadership.cursors([0]) == [entry.id])
+        eventually(lambda: cursor_of(leadership) == entry.id)
+
+
+def cursor_of(leadership: Leadership) -> str:
+    (told,) = leadership.told([0])
+    return told.cursor if told is not None else ""
 
 
 def test_while_somebody_is_yet_to_be_told_to_read_the_next_one_would_tell_it(
     world: World, connections: Connections
 ) -> None:
+    """It, and those of its shard, but no others again."""
     subscribe(connections, "c", Subscription(batch=True))
+    shard = shard_of("c")
     roster = Roster(connections)
     roster.begin_at("7-0")
     roster.serve(range(SHARDS), {})
     roster.refresh()
     (outbox,) = roster
-    assert roster.tidy() == "7-0"
+    assert {told.cursor for told in roster.tidy().values()} == {"7-0"}
 
     outbox.start_over("7-0")
 
-    assert roster.tidy() == "0-0"
+    assert [each for each, told in roster.tidy().items() if told.cursor == "0-0"] == [shard]
+
+
+def test_who_is_known_to_have_been_told_to_read_is_not_told_again(world: World, connections: Connections) -> None:
+    """What the one before us has seen of the registry, it has told of; of what came later we cannot know."""
+    subscribe(connections, "c", Subscription(batch=True, after="1-0"))
+    seen = connections.of_shards(range(SHARDS)).marks
+    told = world.stream.now()
+    next_one = Roster(connections)
+    next_one.begin_at(world.stream.now())
+    next_one.serve(range(SHARDS), {shard: Told(told, mark) for shard, mark in enumerate(seen)})
+    another = Roster(connections)
+    another.begin_at(world.stream.now())
+    another.serve(range(SHARDS), dict.fromkeys(range(SHARDS), Told(told, b"older")))
+
+    assert [late.after for late in next_one.refresh()] == [told]
+    assert [late.after for late in another.refresh()] == ["1-0"]
 
 
 def test_events_are_kept_for_a_minute_after_the_last_one_has_left(world: World, connections: Connections) -> None:

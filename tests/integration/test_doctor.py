@@ -27,7 +27,7 @@ from chalicelib.findings import Finding, Report, Severity, as_text
 from chalicelib.handlers import registry
 from chalicelib.inspection import RedisInspection, Reminder
 from chalicelib.jobs import LEASE, ClaimedJob, Job, JobStatus
-from chalicelib.leadership import Leadership
+from chalicelib.leadership import Leadership, Told
 from chalicelib.maintenance import Maintenance
 from chalicelib.members import member
 from chalicelib.queues import Queues
@@ -1036,7 +1036,7 @@ def test_events_that_were_read_or_that_nobody_waits_for_are_no_finding(world: Wo
     connections.add("watcher", "api", "stage")
     world.submit()
     (entry,) = world.stream.read("0", timedelta(0))
-    Leadership(world.cache, SHARDS).save_cursor(range(SHARDS), entry.id)
+    Leadership(world.cache, SHARDS).save(dict.fromkeys(range(SHARDS), Told(entry.id)))
     assert wrong(examine()) == {}
 
     world.submit()

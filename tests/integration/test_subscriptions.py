@@ -6,13 +6,20 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-import redis
+from boto3.session import Session
 
+from chalicelib import resources
 from chalicelib.connections import Connections
+from chalicelib.errors import ConnectionGone, GatewayUnavailable
 from chalicelib.events import ClientMessage, Ping, Subscription, position
+from chalicelib.gateway import Gateway
+from chalicelib.redis_link import connect
 from chalicelib.stream import EVENTS, EventStream
 from chalicelib.subscriptions import Subscriptions
+from tests.integration.calls import Api
 from tests.integration.conftest import World
+
+NOWHERE = "redis://127.0.0.1:9"
 
 
 @pytest.fixture
@@ -26,6 +33,45 @@ def answer(subscriptions: Subscriptions, said: ClientMessage) -> dict[str, str]:
     assert frame is not None
     told: dict[str, str] = msgspec.json.decode(frame)
     return told
+
+
+def test_who_left_before_the_answer_is_no_failure(
+    api: Api, subscriptions: Subscriptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would count among those that wake somebody, and slow emulators down."""
+    import app
+
+    for failure in (ConnectionGone, GatewayUnavailable):
+        monkeypatch.setattr(resources, "gateway", lambda failure=failure: Failing(failure))
+        for said in ('{"action":"ping"}', "nonsense"):
+            assert app.message(event("c", said), None)["statusCode"] == 200
+            assert app.message(event("unknown", said), None)["statusCode"] == 200
+
+
+def test_who_leaves_while_redis_is_away_is_forgotten_later(
+    api: Api, subscriptions: Subscriptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import app
+
+    monkeypatch.setattr(resources, "connections", lambda: Connections(connect(NOWHERE)))
+
+    assert app.disconnect(event("c"), None)["statusCode"] == 200
+
+
+class Failing(Gateway):
+    """Stands in for API Gateway: nothing can be sent."""
+
+    def __init__(self, failure: type[Exception]) -> None:
+        super().__init__("", Session)
+        self._failure = failure
+
+    def _call(self, *call: object) -> None:
+        raise self._failure("c")
+
+
+def event(connection_id: str, body: str = "") -> dict[str, object]:
+    context = {"connectionId": connection_id, "apiId": "api", "stage": "api", "domainName": "localhost"}
+    return {"requestContext": {**context, "routeKey": "$default"}, "body": body}
 
 
 def test_a_ping_is_answered(subscriptions: Subscriptions) -> None:
@@ -65,6 +111,6 @@ def test_who_is_not_known_is_to_be_cut(subscriptions: Subscriptions, said: Clien
 
 @pytest.mark.parametrize("said", [Ping(), Subscription()])
 def test_while_redis_is_away_clients_are_sent_to_come_back(said: ClientMessage) -> None:
-    nowhere = redis.Redis(port=9, socket_connect_timeout=1)
+    nowhere = connect(NOWHERE)
 
     assert Subscriptions(connections=Connections(nowhere), stream=EventStream(nowhere)).answer("c", said) is None
