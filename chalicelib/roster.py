@@ -126,7 +126,7 @@ class Roster:
         if told is None:
             return connection.subscription.after
         has_changed = told.mark is None or told.mark != self._marks[shard]
-        if told.cursor != BEGINNING and has_changed and position(connection.asked_at) >= position(told.cursor):
+        if has_changed and position(connection.asked_at) >= position(told.cursor):
             return connection.subscription.after or told.cursor
         return told.cursor
 
