@@ -24,7 +24,7 @@ import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from infra.local import functions
+from infra.local import functions, socket_functions
 from infra.local.emulator_parts import require
 from infra.local.front_door import Application, FrontDoor, Receive, Scope, Send
 from infra.local.ports import LOOPBACK
@@ -84,6 +84,7 @@ def _taught(functions_log: Path) -> Any:
     websocket: Any = _service("apigateway")
     websocket.handle_request = WebSocketApis(websocket).handle_request
     functions.improve(_service("lambda_svc"), _service("cloudwatch_logs"), functions_log)
+    socket_functions.improve(importlib.import_module("ministack.core.lambda_runtime"), _service("lambda_svc"))
     return ministack
 
 

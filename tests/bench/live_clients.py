@@ -39,6 +39,7 @@ class Watcher:
         self.frames = 0
         self.resyncs = 0
         self.cuts = 0
+        self.history: list[tuple[float, str, str | None]] = []
         self.client: ClientConnection | None = None
         self.event_id: str | None = None
         self.heard_at = time.monotonic()
@@ -50,6 +51,9 @@ class Watcher:
             if job["status"] == "COMPLETED" and job["id"] not in self.ended:
                 self.ended.add(job["id"])
                 self.waits.append(time.time() - datetime.fromisoformat(job["finished_at"]).timestamp())
+
+    def note(self, what: str) -> None:
+        self.history.append((round(time.time(), 2), what, self.event_id))
 
     def subscription(self) -> str:
         asked = {"action": "subscribe", "queues": [self.queue], "batch": True}
@@ -115,13 +119,15 @@ class Crowd:
             try:
                 async with self._door:
                     client = await connect(self._ws_url, open_timeout=60, max_queue=None)
+                    watcher.note("connected")
                     await client.send(watcher.subscription())
                     await self._until_subscribed(client, watcher)
                 self._watching += first
                 first = False
                 watcher.client = client
                 await self._follow(client, watcher)
-            except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError):
+            except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
+                watcher.note(f"cut: {error!r}"[:100])
                 watcher.client = None
                 watcher.cuts += 1
                 await asyncio.sleep(1)
@@ -145,10 +151,14 @@ class Crowd:
             raw = await asyncio.wait_for(client.recv(), 60)
             await self._hear(watcher, raw)
             if b'"Subscribed"' in as_bytes(raw):
+                watcher.note("subscribed")
                 return
 
     async def _hear(self, watcher: Watcher, raw: str | bytes) -> None:
-        frame = msgspec.json.decode(as_bytes(raw))
+        try:
+            frame = msgspec.json.decode(as_bytes(raw), type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise ConnectionError(raw) from error
         if "type" not in frame:  # the gateway's own: our function failed
             raise ConnectionError(frame)
         watcher.frames += 1
@@ -157,6 +167,7 @@ class Crowd:
             watcher.hear(frame["data"])
         elif frame["type"] == "Resync":
             watcher.resyncs += 1
+            watcher.note("told to read")
             watcher.hear(await asyncio.to_thread(self._read, watcher.queue))
 
     def _read(self, queue: str) -> list[dict[str, Any]]:
@@ -170,6 +181,7 @@ class Crowd:
 
     def _answer(self, there: dict[str, dict[str, int]]) -> dict[str, Any]:
         wrong = [each for watcher in self.watchers for each in watcher.differences(there.get(watcher.queue, {}))]
+        worst = max(self.watchers, key=lambda each: (not each.agrees(there.get(each.queue, {})), each.resyncs))
         waits = sorted(wait * 1000 for each in self.watchers for wait in each.waits)
         return {
             "agree": sum(each.agrees(there.get(each.queue, {})) for each in self.watchers),
@@ -177,6 +189,7 @@ class Crowd:
             "frames": sum(each.frames for each in self.watchers),
             "resyncs": sum(each.resyncs for each in self.watchers),
             "most_resyncs": max(each.resyncs for each in self.watchers),
+            "worst": worst.history,
             "cuts": sum(each.cuts for each in self.watchers),
             "told": len(waits),
             "p50_ms": statistics.median(waits) if waits else None,
