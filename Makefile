@@ -1,7 +1,7 @@
 # Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live
+.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live bench-cold
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -65,6 +65,9 @@ bench: $(VENV)/tests ## Measure the queue on this computer, and its peers beside
 bench-live: $(VENV)/tests ## Measure the live feed: a thousand watchers of a whole stack (five minutes)
 	$(BIN)/python -m tests.bench.live_cost
 	$(BIN)/python -m tests.bench.live_load
+
+bench-cold: $(VENV)/tests ## Measure what a function's cold start waits for: fails above 400 ms of imports
+	$(BIN)/python -m tests.bench.cold_start
 
 # The stamps below are touched once their files are installed, and made again when those change.
 

@@ -1,10 +1,11 @@
 """What a stage costs a month, as sums that can be read: ``python -m infra.aws.costs`` prints the tables of docs/operations.md.
 
-Shape, for whoever shows it: ``monthly_at_rest(options)`` and ``per_million_jobs(options)`` give a tuple of ``Line``: ``what`` is paid
-for, the ``sum`` in words, and the ``dollars``, None where this list knows no price. ``total(lines)`` adds up what is known.
+Shape, for whoever shows it: ``monthly_at_rest(options)`` and ``per_million_jobs(options)`` give a tuple of ``Line``: ``what`` is
+paid for, the ``sum`` in words, and the ``dollars``, None where this list knows no price. ``total(lines)`` adds up what is known.
 
-Prices are AWS's list prices on demand for us-east-1, without free tiers, as they were known at ``AS_OF``; they change, and other regions
-ask more. What is measured names its source; what is assumed is a field of ``Options``. Taxes, support and reserved prices are left out.
+Prices are AWS's list prices on demand for us-east-1, without free tiers, as they were known at ``AS_OF``; they change, and other
+regions ask more. What is measured names its source; what is assumed is a field of ``Options``. Taxes, support, reserved
+prices and traffic between zones are left out.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ TICKS = HOURS * 60
 class Options:
     """A stage as it is deployed, and how it is used.
 
-    The first fields are the parameters of the stacks; ``api_memory_gb`` and so on are those of ``.chalice/config.json``. The rest are assumptions
-    about the work: ``jobs_a_request`` 1 is ``POST /jobs``, more is ``POST /jobs/batch``; ``api_seconds`` and ``tick_seconds`` are billed for each
+    The first fields are the parameters of the stacks; memory is that of the functions. The rest are assumptions about the work:
+    ``jobs_a_request`` 1 is ``POST /jobs``, more is ``POST /jobs/batch``; ``api_seconds`` and ``tick_seconds`` are billed for each
     call; ``job_seconds`` is how long a handler holds one of the worker's slots; ``frames_a_job`` go to watchers.
     """
 
