@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,9 @@ class Change:
     replaces: bool
 
 
+Check = Callable[[list[Change]], None]
+
+
 class Stack:
     """One stack of a stage."""
 
@@ -65,16 +68,18 @@ class Stack:
         with self._change_set(values) as change_set:
             return [] if change_set is None else self._changes(change_set)
 
-    def put(self, values: Mapping[str, str]) -> list[Change]:
+    def put(self, values: Mapping[str, str], *, check: Check = lambda _: None) -> list[Change]:
         """Bring it up to date. Returns what changed. Raises StepFailed.
 
-        values: parameters that are known or chosen. Others stay as they are, or get their defaults.
+        values: parameters that are known or chosen. Others stay as they are, or get their defaults. check: looks at the changes
+        before they are made, and raises.
         """
         self._settle()
         with self._change_set(values) as change_set:
             if change_set is None:
                 return []
             changes = self._changes(change_set)
+            check(changes)
             self._cloud.execute_change_set(ChangeSetName=change_set)
             self._wait(("CREATE_COMPLETE", "UPDATE_COMPLETE"))
             return changes
