@@ -19,6 +19,7 @@ VERSION = "0.1.0"  # as in pyproject.toml, which no package holds
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between a laptop, a stage and a test."""
 
+    stage: str  # which deployment this is; empty outside of any
     database_url: str  # without a login where database_secret_id names one
     redis_url: str  # likewise
     websocket_endpoint: str  # where frames are posted; {api_id} and {stage} are filled in per connection
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if env.get("API_AUTH") == "off" and env.get("STAGE") != LOCAL_STAGE:
             raise UnsafeSettings(f"API_AUTH=off is for the stage {LOCAL_STAGE!r} only")
         return cls(
+            stage=env.get("STAGE", ""),
             database_url=env.get("DATABASE_URL") or _database_url(env),
             redis_url=env.get("REDIS_URL") or _redis_url(env),
             database_secret_id="" if env.get("DATABASE_URL") else env["DATABASE_SECRET_ID"],

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import boto3
+from botocore.credentials import Credentials
 
 EMULATOR = ("AWS_ENDPOINT_URL", "LOCALSTACK_HOST")
 
@@ -16,9 +17,24 @@ def session(region: str | None = None) -> Any:
 
     Not for posting to ``@connections``: its clients forget an address that they are given.
     """
-    if is_emulated():
-        return importlib.import_module("localstack_client.session").Session(region_name=region)
-    return boto3.Session(region_name=region)
+    own = boto3.Session(region_name=region)
+    if not is_emulated():
+        return own
+    keys = own.get_credentials() or Credentials(
+        "test", "test"
+    )  # emulators heed them where they enforce who may do what
+    emulated = importlib.import_module("localstack_client.session").Session
+    known = {
+        "aws_access_key_id": keys.access_key,
+        "aws_secret_access_key": keys.secret_key,
+        "region_name": own.region_name,
+    }
+    return emulated(**known)
+
+
+def region() -> str:
+    """From AWS's usual places; empty where none has one. boto3 itself knows nothing of AWS_REGION, which other tools heed."""
+    return os.environ.get("AWS_REGION") or boto3.Session().region_name or ""
 
 
 def is_emulated() -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.aws.session import session
+from infra.aws.session import region, session
 from infra.local.stack import ROOT
 from infra.local.steps import StepFailed
 
@@ -69,15 +69,14 @@ class Stage:
 def find_stage(name: str, *, templates: Path = TEMPLATES, home: Path | None = None) -> Stage:
     """Asks AWS who we are. Raises StepFailed."""
     _check(name)
-    own = session()
-    if not own.region_name:
+    place = region()
+    if not place:
         raise StepFailed("No region is chosen.", "Try: make deploy STAGE=prod AWS_REGION=eu-central-1")
     try:
-        who = own.client("sts").get_caller_identity()
+        who = session(place).client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise StepFailed(f"AWS does not know us: {error}", SIGN_IN) from error
-    place = {"region": own.region_name, "account": who["Account"], "identity": who["Arn"]}
-    return Stage(name, **place, templates=templates, home=home or Stage.home)
+    return Stage(name, place, who["Account"], who["Arn"], templates, home or Stage.home)
 
 
 def _check(name: str) -> None:
