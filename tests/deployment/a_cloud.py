@@ -1,7 +1,7 @@
 """An account of its own: the emulator with IAM enforced, and databases that ask for passwords.
 
-Of the stage's templates two are others here, because the emulator runs no server of RDS or ElastiCache and serves no CloudFront:
-``data`` names databases that run already, and ``edge`` names the emulator's front door. What they tell is what the real ones tell.
+Two of the templates are others here, because the emulator runs no server of RDS or ElastiCache and serves no CloudFront:
+``data`` names databases that run already, and ``edge`` names the front door. What they tell is what the real ones tell.
 """
 
 from __future__ import annotations
@@ -91,7 +91,10 @@ Resources:
     Properties:
       DistributionConfig:
         Enabled: true
-        Origins: [{{ Id: dashboard, DomainName: !GetAtt Bucket.RegionalDomainName, S3OriginConfig: {{ OriginAccessIdentity: "" }} }}]
+        Origins:
+          - Id: dashboard
+            DomainName: !GetAtt Bucket.RegionalDomainName
+            S3OriginConfig: {{ OriginAccessIdentity: "" }}
         DefaultCacheBehavior:
           TargetOriginId: dashboard
           ViewerProtocolPolicy: redirect-to-https
@@ -144,8 +147,9 @@ class Cloud:
         )
 
     def client(self, service: str) -> Any:
+        make: Any = boto3.client
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-        return boto3.client(service, endpoint_url=self.stack.aws_endpoint_url, **keys)
+        return make(service, endpoint_url=self.stack.aws_endpoint_url, **keys)
 
     def change_password(self, password: str) -> None:
         """As RDS does when it rotates its secret: no deployment, and whoever is logged in stays so until cut."""
