@@ -83,3 +83,8 @@ def sizes(chosen: Mapping[str, str]) -> dict[str, int]:
 def reserved(sizes: Mapping[str, int]) -> int:
     """How many functions a stage keeps for itself."""
     return sum(sizes[function.most] for app in (API, WORKER) for function in app.functions)
+
+
+def has_room(limit: int, sizes: Mapping[str, int]) -> bool:
+    """Whether an account that may run so many functions at once can keep ours apart. New ones may run ten."""
+    return limit >= reserved(sizes) + SPARE

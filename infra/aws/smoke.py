@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from infra.local.steps import StepFailed
 
-READY_SECONDS = 600.0  # a new distribution's name takes some minutes to be known everywhere
+READY_SECONDS = 180.0  # a new distribution's name takes a minute to be known everywhere
 JOB_SECONDS = 120.0  # at worst the next minute's tick finds it
 POLL_SECONDS = 2.0
 ADVICE = "All is in place, and nothing was taken back. The functions' logs in CloudWatch tell more; then run `make deploy` again."

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from infra.aws import plan, settings, site
-from infra.aws.apps import API, SPARE, WORKER, App, reserved, sizes
+from infra.aws.apps import API, SPARE, WORKER, App, has_room, reserved, sizes
 from infra.aws.facts import Facts
 from infra.aws.functions import Place, Project, keep_lost_calls
 from infra.aws.installing import Installer
@@ -81,7 +81,7 @@ class Up:
     def _has_room(self) -> bool:
         """New accounts may run ten functions at once."""
         limits = self.stage.client("lambda").get_account_settings()["AccountLimit"]
-        return int(limits["ConcurrentExecutions"]) >= reserved(self._sizes()) + SPARE
+        return has_room(limits["ConcurrentExecutions"], self._sizes())
 
     def _sizes(self) -> dict[str, int]:
         return sizes(self.facts.sizes_asked())

@@ -78,7 +78,9 @@ Parameters:
 Resources:
   Bucket:
     Type: AWS::S3::Bucket
-    Properties: {{ BucketName: {bucket} }}
+    Properties:
+      BucketName: {bucket}
+      PublicAccessBlockConfiguration: {{ BlockPublicPolicy: false, RestrictPublicBuckets: false }}
   BucketPolicy:
     Type: AWS::S3::BucketPolicy
     Properties:
