@@ -99,7 +99,7 @@ def test_the_first_key_is_an_admins(get: Callable[[str], Any]) -> None:
     answer = get("/keys")
 
     assert answer.status == 200
-    assert [key["name"] for key in answer.json()["keys"] if key["role"] == "admin"] == ["first"]
+    assert [key["name"] for key in answer.json() if key["role"] == "admin"] == ["first"]
 
 
 def test_a_deployment_of_what_is_there_changes_nothing(cloud: Cloud, deployed: str) -> None:

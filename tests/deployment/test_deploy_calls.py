@@ -139,6 +139,8 @@ def test_settings_name_secrets_and_hold_none_and_are_written_only_when_they_chan
 
     assert (first.is_new, second.is_new, third.is_new) == (True, False, True)
     assert first.arn == third.arn
+    versions = client("secretsmanager").list_secret_version_ids(SecretId="job-scheduler/prod", IncludeDeprecated=True)
+    assert len(versions["Versions"]) == 2
     assert (wanted["DATABASE_SECRET_ID"], wanted["CACHE_SECRET_ID"]) == ("arn:database", "arn:cache")
     assert settings.chosen_before(stage) == {"ApiMemory": "1024"}
     tags = client("secretsmanager").describe_secret(SecretId="job-scheduler/prod")["Tags"]
@@ -190,9 +192,9 @@ def test_an_account_without_room_keeps_no_functions_apart(stage: Stage) -> None:
 
 def test_our_rest_api_is_the_one_that_calls_our_function(stage: Stage) -> None:
     """All stages' are called the same; and Chalice's own record is lost with the computer, or an interruption."""
-    others, ours = (rest_api(function) for function in ("job-scheduler-test", "job-scheduler-prod"))
+    ours = [rest_api(f"job-scheduler-{name}") for name in ("test", "prod", "prod2")][1]
 
-    assert others != ours
+    assert [resource["rest_api_id"] for resource in record(stage, API)] == [ours]
     assert api_ids(record(stage, API)) == {"RestApiId": ours}
 
 
@@ -214,6 +216,7 @@ def dist(tmp_path: Path) -> Path:
     (files / "assets").mkdir(parents=True)
     (files / "index.html").write_text("<html>")
     (files / "icon.svg").write_text("<svg/>")
+    (files / "robots.txt").write_text("Disallow: /")
     (files / "assets" / "app-1.js").write_text("export {}")
     return files
 
@@ -225,7 +228,7 @@ def bucket() -> str:
 
 
 def test_the_page_is_uploaded_last_and_only_what_changed_is(stage: Stage, dist: Path, bucket: str) -> None:
-    assert site.upload(stage, bucket, dist) == ["assets/app-1.js", "icon.svg", "index.html"]
+    assert site.upload(stage, bucket, dist) == ["assets/app-1.js", "icon.svg", "robots.txt", "index.html"]
     assert site.upload(stage, bucket, dist) == []
 
     (dist / "index.html").write_text("<html lang=en>")
@@ -238,7 +241,7 @@ def test_the_page_is_uploaded_last_and_only_what_changed_is(stage: Stage, dist: 
 def test_a_bucket_is_emptied_to_the_last_file(stage: Stage, dist: Path, bucket: str) -> None:
     site.upload(stage, bucket, dist)
 
-    assert site.empty(stage, bucket) == 3
+    assert site.empty(stage, bucket) == 4
     assert site.empty(stage, bucket) == 0
 
 
@@ -383,7 +386,7 @@ def test_a_stack_that_failed_says_its_first_cause(
     ]
     monkeypatch.setattr(stack._cloud, "describe_stack_events", lambda **_: {"StackEvents": events})
 
-    with pytest.raises(StepFailed, match="Cache: no such node type"):
+    with pytest.raises(StepFailed, match="Cache: no such node type$"):
         stack._wait(("UPDATE_COMPLETE",))
 
 
