@@ -82,6 +82,11 @@ class Account:
             FunctionName=name, Runtime="python3.12", Role=role_arn, Handler="app.app", Code={"ZipFile": file.getvalue()}
         )
 
+    def role(self, stack: str, logical_id: str) -> str:
+        """The ARN of one that no output tells."""
+        found = self._cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
+        return f"arn:aws:iam::{ACCOUNT}:role/{found['StackResourceDetail']['PhysicalResourceId']}"
+
     def may(self, role_arn: str, action: str, resource: str) -> bool:
         answer = self.emulator.client("iam").simulate_principal_policy(
             PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=[resource]
@@ -238,6 +243,22 @@ def test_only_the_worker_may_keep_calls_that_were_lost(account: Account, told: T
     assert [role for role in ROLES if account.may(told[role], "sqs:SendMessage", told["LostCallsArn"])] == [
         "WorkerRoleArn"
     ]
+
+
+def test_a_task_does_the_workers_work_and_ecs_starts_it(account: Account, told: Told) -> None:
+    task, ecs = (account.role("job-scheduler-prod-service", role) for role in ("TaskRole", "ExecutionRole"))
+    repository = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/job-scheduler-prod"
+    work = [(READ, told["DatabaseSecretArn"]), (READ, told["CacheSecretArn"]), (READ, GIVEN["SettingsSecretArn"])]
+    work += [(POSTS, FRAME), ("s3:GetObject", "arn:aws:s3:::sources/a.csv")]
+    start = [("ecr:GetAuthorizationToken", "*"), ("ecr:BatchGetImage", repository)]
+    start += [(WRITE, f"{LOGS}:/job-scheduler/prod/worker:log-stream:1")]
+
+    assert [each for each in work if not account.may(task, *each)] == []
+    assert [each for each in start if not account.may(ecs, *each)] == []
+    assert [each for each in start if account.may(task, *each)] == []
+    assert [each for each in work if account.may(ecs, *each)] == []
+    assert not account.may(ecs, "ecr:BatchGetImage", repository.replace("prod", "test"))
+    assert not account.may(ecs, "ecr:PutImage", repository)
 
 
 def test_before_there_is_a_settings_secret_roles_may_read_the_one_that_will_be(account: Account, told: Told) -> None:
