@@ -130,15 +130,6 @@ def test_the_graphs_show_what_the_alarms_are_about() -> None:
                 assert ("Stage",) in ours()[name]
 
 
-def test_lambda_does_not_repeat_what_the_next_tick_does_anyway_and_keeps_what_it_lost() -> None:
-    calls = [found["Properties"] for _, _, found in resources("AWS::Lambda::EventInvokeConfig")]
-
-    assert [call["FunctionName"]["Fn::Select"][0] for call in calls] == [0, 1]
-    for call in calls:
-        assert (call["MaximumRetryAttempts"], call["MaximumEventAgeInSeconds"]) == (0, 60)
-        assert call["DestinationConfig"]["OnFailure"]["Destination"] == {"Ref": "LostCallsArn"}
-
-
 def test_what_is_logged_as_a_fault_is_counted_for_each_that_logs() -> None:
     filters = [found["Properties"] for _, _, found in resources("AWS::Logs::MetricFilter")]
 

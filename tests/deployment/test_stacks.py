@@ -10,11 +10,9 @@ Whether AWS takes the values of properties (versions, sizes, policies of CloudFr
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import time
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,14 +71,10 @@ class Account:
         assert made["StackStatus"] == "CREATE_COMPLETE", self._problems(stack)
         return told | {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
 
-    def make_function(self, name: str, role_arn: str) -> None:
-        """Such as Chalice would make."""
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as package:
-            package.writestr("app.py", "def app(event, context): return None")
-        self.emulator.client("lambda").create_function(
-            FunctionName=name, Runtime="python3.12", Role=role_arn, Handler="app.app", Code={"ZipFile": file.getvalue()}
-        )
+    def role(self, stack: str, logical_id: str) -> str:
+        """The ARN of one that no output tells."""
+        found = self._cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
+        return f"arn:aws:iam::{ACCOUNT}:role/{found['StackResourceDetail']['PhysicalResourceId']}"
 
     def may(self, role_arn: str, action: str, resource: str) -> bool:
         answer = self.emulator.client("iam").simulate_principal_policy(
@@ -116,11 +110,9 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 def told(account: Account) -> Told:
     """By all stacks together."""
     outputs: Told = {}
-    for name in NAMES[:-1]:
+    for name in NAMES:
         outputs = account.make(name, outputs)
-    for function in GIVEN["WorkerFunctionNames"].split(","):
-        account.make_function(function, outputs["WorkerRoleArn"])
-    return account.make("alarms", outputs)
+    return outputs
 
 
 def test_each_stack_can_be_made_from_what_those_before_it_tell(told: Told) -> None:
@@ -238,6 +230,22 @@ def test_only_the_worker_may_keep_calls_that_were_lost(account: Account, told: T
     assert [role for role in ROLES if account.may(told[role], "sqs:SendMessage", told["LostCallsArn"])] == [
         "WorkerRoleArn"
     ]
+
+
+def test_a_task_does_the_workers_work_and_ecs_starts_it(account: Account, told: Told) -> None:
+    task, ecs = (account.role("job-scheduler-prod-service", role) for role in ("TaskRole", "ExecutionRole"))
+    repository = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/job-scheduler-prod"
+    work = [(READ, told["DatabaseSecretArn"]), (READ, told["CacheSecretArn"]), (READ, GIVEN["SettingsSecretArn"])]
+    work += [(POSTS, FRAME), ("s3:GetObject", "arn:aws:s3:::sources/a.csv")]
+    start = [("ecr:GetAuthorizationToken", "*"), ("ecr:BatchGetImage", repository)]
+    start += [(WRITE, f"{LOGS}:/job-scheduler/prod/worker:log-stream:1")]
+
+    assert [each for each in work if not account.may(task, *each)] == []
+    assert [each for each in start if not account.may(ecs, *each)] == []
+    assert [each for each in start if account.may(task, *each)] == []
+    assert [each for each in work if account.may(ecs, *each)] == []
+    assert not account.may(ecs, "ecr:BatchGetImage", repository.replace("prod", "test"))
+    assert not account.may(ecs, "ecr:PutImage", repository)
 
 
 def test_before_there_is_a_settings_secret_roles_may_read_the_one_that_will_be(account: Account, told: Told) -> None:
