@@ -24,7 +24,8 @@ MILLION = 1_000_000
 ZONES = 2  # that network.yaml has subnets in
 PROXY_VCPUS = 2  # the least that RDS Proxy asks for
 PROXY_ACUS = 8  # likewise, before Aurora Serverless
-INTERFACE_ENDPOINTS = 4  # Secrets Manager, Lambda, execute-api and logs
+ENDPOINTS = 2  # Secrets Manager and Lambda; S3's costs nothing
+TASKS_ENDPOINTS = 3  # besides: logs, and ECR's two
 STORED_BYTES = 540  # of a finished job with a small payload: 27 MB for 50,000 (README, "Pages are filled to 45 %")
 ALARMS = 23  # in infra/cloud/alarms.yaml
 METRICS = 5  # of all queues together; two more for each queue (chalicelib/emf.py)
@@ -161,7 +162,8 @@ def _egress(options: Options) -> Iterable[Line]:
         yield _hourly("NAT gateway", AN_HOUR["nat"], 1, "gateway")
         yield _hourly("NAT gateway, address", AN_HOUR["public_address"], 1, "IPv4 address")
     else:
-        yield _hourly("VPC endpoints", AN_HOUR["endpoint"], INTERFACE_ENDPOINTS * ZONES, "endpoint and zone")
+        endpoints = ENDPOINTS + (TASKS_ENDPOINTS if options.tasks else 0)
+        yield _hourly("VPC endpoints", AN_HOUR["endpoint"], endpoints * ZONES, "endpoint and zone")
 
 
 def _tick(options: Options) -> Iterable[Line]:

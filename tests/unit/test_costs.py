@@ -37,15 +37,21 @@ def test_jobs_that_share_a_request_share_what_it_costs() -> None:
     together = per_million_jobs(replace(SMALL, jobs_a_request=100))
 
     assert dollars(together, "API Gateway, requests") == pytest.approx(0.035)
-    assert dollars(together, "Lambda, time of the worker") == dollars(per_million_jobs(SMALL), "Lambda, time of the worker")
+    assert dollars(together, "Lambda, time of the worker") == dollars(
+        per_million_jobs(SMALL), "Lambda, time of the worker"
+    )
 
 
 def test_functions_that_are_woken_for_single_jobs_cost_more_than_their_slots_would() -> None:
-    assert dollars(monthly_at(1, SMALL), "Lambda, time of the worker") == pytest.approx(0.5 * 1.2 * costs.SECONDS / 60_000, 1e-3)
+    assert dollars(monthly_at(1, SMALL), "Lambda, time of the worker") == pytest.approx(
+        0.5 * 1.2 * costs.SECONDS / 60_000, 1e-3
+    )
 
 
 def test_where_tasks_run_no_function_does() -> None:
-    assert "Lambda, time of the worker" not in [line.what for line in (*monthly_at(100, MIDDLE), *per_million_jobs(MIDDLE))]
+    assert "Lambda, time of the worker" not in [
+        line.what for line in (*monthly_at(100, MIDDLE), *per_million_jobs(MIDDLE))
+    ]
 
 
 def test_the_guide_shows_these_sums() -> None:
