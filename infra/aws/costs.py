@@ -10,7 +10,8 @@ prices and traffic between zones are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,11 +24,13 @@ MILLION = 1_000_000
 ZONES = 2  # that network.yaml has subnets in
 PROXY_VCPUS = 2  # the least that RDS Proxy asks for
 PROXY_ACUS = 8  # likewise, before Aurora Serverless
-INTERFACE_ENDPOINTS = 4  # Secrets Manager, Lambda, execute-api and logs
+ENDPOINTS = 2  # Secrets Manager and Lambda; S3's costs nothing
+TASKS_ENDPOINTS = 3  # besides: logs, and ECR's two
 STORED_BYTES = 540  # of a finished job with a small payload: 27 MB for 50,000 (README, "Pages are filled to 45 %")
-ALARMS = 15
+ALARMS = 23  # in infra/cloud/alarms.yaml
 METRICS = 5  # of all queues together; two more for each queue (chalicelib/emf.py)
 METRICS_A_QUEUE = 2
+WAKE_SECONDS = 2  # at most one submit in this time wakes the worker (chalicelib/waker.py)
 SECRETS = 3  # settings, database, cache
 TICKS = HOURS * 60
 
@@ -42,7 +45,7 @@ class Options:
     """
 
     database: Literal["instance", "aurora"] = "instance"
-    instance_class: str = "db.t4g.micro"
+    instance_class: str = "db.t4g.small"
     storage_gb: float = 20
     multi_az: bool = False
     aurora_acus: float = 0.5  # on average
@@ -51,19 +54,47 @@ class Options:
     cache_replicas: int = 0
     egress: Literal["nat", "endpoints"] = "nat"
     tasks: float = 0  # Fargate tasks that run, on average
-    task_vcpus: float = 1
-    task_gb: float = 2
+    task_vcpus: float = 0.5
+    task_gb: float = 1
     queues: int = 5
     api_memory_gb: float = 0.5
     worker_memory_gb: float = 1
     worker_slots: int = 16
-    tick_seconds: float = 1
-    api_seconds: float = 0.02
+    tick_seconds: float = 1.2  # measured: a run that finds nothing
+    api_seconds: float = 0.02  # the handler's 1.4 ms on a third of a core, and three round trips
     jobs_a_request: int = 1
     job_seconds: float = 0.1
     frames_a_job: float = 0
-    log_bytes_a_call: float = 900
-    request_bytes: float = 1_500
+    log_bytes_a_call: float = 650  # our line has 275, Lambda's three the rest
+    answer_bytes: float = 1_500
+    more_seconds_a_job: float = 0.0001  # of a batch: 16 µs of a core measured, on a third of one, and as much again
+    more_bytes_a_job: float = 45  # its id in the answer
+
+
+SMALL = Options()
+MIDDLE = Options(
+    instance_class="db.m7g.large",
+    multi_az=True,
+    storage_gb=200,
+    cache_node_type="cache.t4g.small",
+    cache_replicas=1,
+    tasks=2,
+    task_vcpus=1,
+    task_gb=2,
+    jobs_a_request=100,
+)
+LARGE = Options(
+    instance_class="db.m7g.2xlarge",
+    multi_az=True,
+    storage_gb=600,
+    cache_node_type="cache.m7g.large",
+    cache_replicas=1,
+    tasks=10,
+    task_vcpus=1,
+    task_gb=2,
+    jobs_a_request=1_000,
+)
+EXAMPLES = ((1, 30, SMALL), (100, 14, MIDDLE), (10_000, 1, LARGE))  # jobs a second, days that they are kept, stage
 
 
 @dataclass(frozen=True)
@@ -94,19 +125,7 @@ def monthly_at_rest(options: Options) -> tuple[Line, ...]:
 
 def per_million_jobs(options: Options) -> tuple[Line, ...]:
     """What a million jobs cost beside that: submitted over HTTP, run, and told. Storage is not in it: see ``stored_gb``."""
-    requests = 1 / options.jobs_a_request
-    sent = requests * options.request_bytes * MILLION / 1e9
-    logs = requests * options.log_bytes_a_call * MILLION / 1e9
-    return (
-        _millions("API Gateway, requests", requests, "rest_requests"),
-        _millions("CloudFront, requests", requests, "cloudfront_requests"),
-        _gigabytes("CloudFront, answers", sent, "cloudfront_out"),
-        _millions("Lambda, calls of the API", requests, "lambda_requests"),
-        _lambda_time("Lambda, time of the API", requests * MILLION * options.api_seconds, options.api_memory_gb),
-        *_run(options),
-        _gigabytes("CloudWatch, logs", logs, "logs"),
-        _millions("API Gateway, frames", options.frames_a_job, "frames"),
-    )
+    return *_submitted(options), *_run(options)
 
 
 def stored_gb(jobs_a_second: float, days: float) -> float:
@@ -114,10 +133,14 @@ def stored_gb(jobs_a_second: float, days: float) -> float:
     return jobs_a_second * 86_400 * days * STORED_BYTES / 1e9
 
 
-def monthly_at(jobs_a_second: float, options: Options) -> float:
-    """Dollars a month in all."""
-    millions = jobs_a_second * SECONDS / MILLION
-    return total(monthly_at_rest(options)) + millions * total(per_million_jobs(options))
+def monthly_at(jobs_a_second: float, options: Options) -> tuple[Line, ...]:
+    """What a month costs in all, at an even rate."""
+    jobs, a_million = jobs_a_second * SECONDS / MILLION, total(_submitted(options))
+    return (
+        Line("At rest", "as above", total(monthly_at_rest(options))),
+        Line("Submits", f"{jobs:,.1f} million jobs × ${a_million:.4f}", jobs * a_million),
+        *_runs_at(jobs_a_second, options),
+    )
 
 
 def _database(options: Options) -> Iterable[Line]:
@@ -139,7 +162,8 @@ def _egress(options: Options) -> Iterable[Line]:
         yield _hourly("NAT gateway", AN_HOUR["nat"], 1, "gateway")
         yield _hourly("NAT gateway, address", AN_HOUR["public_address"], 1, "IPv4 address")
     else:
-        yield _hourly("VPC endpoints", AN_HOUR["endpoint"], INTERFACE_ENDPOINTS * ZONES, "endpoint and zone")
+        endpoints = ENDPOINTS + (TASKS_ENDPOINTS if options.tasks else 0)
+        yield _hourly("VPC endpoints", AN_HOUR["endpoint"], endpoints * ZONES, "endpoint and zone")
 
 
 def _tick(options: Options) -> Iterable[Line]:
@@ -160,11 +184,37 @@ def _watching(options: Options) -> Iterable[Line]:
     yield _each_month("CloudWatch, dashboard", 1, "dashboard")
 
 
+def _submitted(options: Options) -> tuple[Line, ...]:
+    """A million jobs."""
+    requests = 1 / options.jobs_a_request
+    more = options.jobs_a_request - 1
+    seconds = options.api_seconds + more * options.more_seconds_a_job
+    sent = requests * (options.answer_bytes + more * options.more_bytes_a_job) * MILLION / 1e9
+    logs = requests * options.log_bytes_a_call * MILLION / 1e9
+    return (
+        _millions("API Gateway, requests", requests, "rest_requests"),
+        _millions("CloudFront, requests", requests, "cloudfront_requests"),
+        _gigabytes("CloudFront, answers", sent, "cloudfront_out"),
+        _millions("Lambda, calls of the API", requests, "lambda_requests"),
+        _lambda_time("Lambda, time of the API", requests * MILLION * seconds, options.api_memory_gb),
+        _gigabytes("CloudWatch, logs", logs, "logs"),
+        _millions("API Gateway, frames", options.frames_a_job, "frames"),
+    )
+
+
 def _run(options: Options) -> Iterable[Line]:
     """In functions, when no task runs: their slots are taken to be full, which they are only under load."""
     if not options.tasks:
         seconds = MILLION * options.job_seconds / options.worker_slots
         yield _lambda_time("Lambda, time of the worker", seconds, options.worker_memory_gb)
+
+
+def _runs_at(jobs_a_second: float, options: Options) -> Iterable[Line]:
+    """In functions: those that are woken and find little, or, where there is more to do, those whose slots are full."""
+    if not options.tasks:
+        woken = min(jobs_a_second, 1 / WAKE_SECONDS) * options.tick_seconds
+        full = jobs_a_second * options.job_seconds / options.worker_slots
+        yield _lambda_time("Lambda, time of the worker", SECONDS * max(woken, full), options.worker_memory_gb)
 
 
 def _hourly(what: str, price: float | None, units: float, unit: str) -> Line:
@@ -192,3 +242,30 @@ def _stored(what: str, gigabytes: float, price: str) -> Line:
 
 def _each_month(what: str, number: int, price: str) -> Line:
     return Line(what, f"{number} × ${EACH_MONTH[price]:g}", number * EACH_MONTH[price])
+
+
+def tables() -> str:
+    """In Markdown, for docs/operations.md."""
+    parts = []
+    for rate, days, options in EXAMPLES:
+        parts.append(_table(f"A stage for {rate:,} jobs/s, at rest", monthly_at_rest(options)))
+        title = f"The same with {rate:,} jobs/s, {options.jobs_a_request:,} a request"
+        parts.append(
+            _table(
+                f"{title}; kept for {days} days they take {stored_gb(rate, days):,.1f} GB", monthly_at(rate, options)
+            )
+        )
+    parts.append(_table("A million jobs, one a request, run by functions", per_million_jobs(SMALL)))
+    parts.append(_table("A million jobs, a hundred a request, run by tasks", per_million_jobs(MIDDLE)))
+    return "\n".join(parts)
+
+
+def _table(title: str, lines: Sequence[Line]) -> str:
+    rows = [
+        f"| {line.what} | {line.sum} | {'?' if line.dollars is None else f'{line.dollars:,.2f}'} |" for line in lines
+    ]
+    return "\n".join([f"| {title} | sum | $ |", "|---|---|---:|", *rows, f"| in all | | {total(lines):,.2f} |", ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(tables())
