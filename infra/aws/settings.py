@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,14 +40,15 @@ def settings(stage: Stage, outputs: Mapping[str, str], chosen: Mapping[str, str]
         "PREPARE_STATEMENTS": outputs["PreparesStatements"],
         "WORKER_FUNCTION": WORKER.function_name(stage.name, "run"),
         CHOSEN: json.dumps(sizes_chosen(chosen), sort_keys=True),
-        **_of_an_emulator(),
+        **_of_an_emulator(stage),
     }
 
 
-def _of_an_emulator() -> dict[str, str]:
+def _of_an_emulator(stage: Stage) -> dict[str, str]:
     if not is_emulated():
         return {}
-    return {"WEBSOCKET_ENDPOINT": f"{os.environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{{api_id}}/{{stage}}"}
+    address = stage.client("sts").meta.endpoint_url
+    return {"WEBSOCKET_ENDPOINT": f"{address}/_aws/execute-api/{{api_id}}/{{stage}}"}
 
 
 def sizes_chosen(chosen: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from infra.aws.record import api_ids, record
 from infra.aws.stacks import Change, Stack
 from infra.aws.stage import Stage, find_stage
 from infra.aws.steps import aws_step
-from infra.aws.up import _keep_databases
+from infra.aws.up import Up, _keep_databases
 from infra.local.steps import StepFailed
 
 ONE_BUCKET = "Resources: {Bucket: {Type: 'AWS::S3::Bucket'}}\n"
@@ -331,6 +331,41 @@ def test_a_databases_protection_is_lifted_before_it_is_deleted(stage: Stage, tmp
     assert Stack(changed, "data").parameters() == {"DeletionProtection": "false"}
 
 
+def test_a_database_is_protected_once_it_is_there(stage: Stage, tmp_path: Path) -> None:
+    """What is left of a creation that failed has to be cleared away, and CloudFormation cannot delete what is protected."""
+    protected = "Parameters: {DeletionProtection: {Type: String, Default: 'true'}}\n" + ONE_BUCKET
+    for concern in templates.CONCERNS:
+        with_template(stage, tmp_path, concern, protected)
+    up = Up(with_template(stage, tmp_path, "data", protected), {})
+    wishes: list[str] = []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(up, "_stack", lambda _, **more: wishes.append(more["DeletionProtection"]))
+        up._data()
+
+    assert wishes == ["false", "true"]
+
+
+def test_a_stack_that_is_half_deleted_is_not_built_upon(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = Stack(with_template(stage, tmp_path, "edge", ONE_BUCKET), "edge")
+    stack.put({})
+
+    with said_to_be(stack, "DELETE_FAILED", monkeypatch), pytest.raises(StepFailed, match="half deleted"):
+        stack._settle()
+
+
+def test_a_name_of_ones_own_is_not_asked_before_it_points_there(stage: Stage) -> None:
+    told = {"Address": "https://jobs.example.com", "DistributionDomainName": "d1.cloudfront.net"}
+    with_name, without = Up(stage, {"DomainName": "jobs.example.com"}), Up(stage, {})
+    for up in (with_name, without):
+        up.facts.learn(told)
+
+    assert with_name._reachable() == "https://d1.cloudfront.net"
+    assert without._reachable() == "https://jobs.example.com"
+
+
 def test_a_plan_counts_what_is_made_and_adds_up_what_it_costs(stage: Stage) -> None:
     (line,) = plan.of_stack(stage, "data", {})
     assert "is made: up to" in line
@@ -386,7 +421,7 @@ def test_a_stack_that_failed_says_its_first_cause(
     ]
     monkeypatch.setattr(stack._cloud, "describe_stack_events", lambda **_: {"StackEvents": events})
 
-    with pytest.raises(StepFailed, match="Cache: no such node type$"):
+    with pytest.raises(StepFailed, match=r"Cache: no such node type$"):
         stack._wait(("UPDATE_COMPLETE",))
 
 
