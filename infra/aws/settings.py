@@ -27,8 +27,8 @@ class Kept:
 
 
 def settings(stage: Stage, outputs: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
-    """outputs: of the data stack."""
-    return {
+    """outputs: of the data stack. What a person put beside ours stays."""
+    return _before(stage) | {
         "STAGE": stage.name,
         "DATABASE_HOST": outputs["DatabaseHost"],
         "DATABASE_PORT": outputs["DatabasePort"],
@@ -62,8 +62,13 @@ def version(wanted: Mapping[str, str]) -> str:
 
 def chosen_before(stage: Stage) -> dict[str, str]:
     """Sizes of functions, of the last deployment."""
+    before: dict[str, str] = json.loads(_before(stage).get(CHOSEN, "{}"))
+    return before
+
+
+def _before(stage: Stage) -> dict[str, str]:
     found = _find(stage.client("secretsmanager"), stage.secret)
-    before: dict[str, str] = json.loads(json.loads(found["SecretString"]).get(CHOSEN, "{}")) if found else {}
+    before: dict[str, str] = json.loads(found["SecretString"]) if found else {}
     return before
 
 

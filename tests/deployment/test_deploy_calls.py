@@ -147,6 +147,14 @@ def test_settings_name_secrets_and_hold_none_and_are_written_only_when_they_chan
     assert tags == [{"Key": "job-scheduler:stage", "Value": "prod"}]
 
 
+def test_settings_that_a_person_added_stay(stage: Stage) -> None:
+    settings.put(stage, settings.settings(stage, DATA, {}) | {"API_LONG_POLLS": "20", "DATABASE_HOST": "old.example"})
+
+    wanted = settings.settings(stage, DATA, {})
+
+    assert (wanted["API_LONG_POLLS"], wanted["DATABASE_HOST"]) == ("20", "db.example")
+
+
 def test_other_settings_are_another_release(stage: Stage) -> None:
     """Functions read them at their start, and would go on with the old ones."""
     one, other = (settings.version({"DATABASE_HOST": host}) for host in ("a", "b"))
