@@ -169,8 +169,13 @@ READ, WRITE = "secretsmanager:GetSecretValue", "logs:PutLogEvents"
 POSTS, INVOKES = "execute-api:ManageConnections", "lambda:InvokeFunction"
 FRAME = f"{SOCKETS}:socket123/api/POST/@connections/c1"
 ROLES = {
-    "ApiRoleArn": {"log": "/aws/lambda/job-scheduler-prod", "invokes": True, "posts": False,
-        "cuts": True, "reads_sources": False},
+    "ApiRoleArn": {
+        "log": "/aws/lambda/job-scheduler-prod",
+        "invokes": True,
+        "posts": False,
+        "cuts": True,
+        "reads_sources": False,
+    },
     "SocketRoleArn": {
         "log": "/aws/lambda/job-scheduler-prod-websocket_message",
         "invokes": False,
