@@ -14,7 +14,7 @@ DEPLOY := $(BIN)/python -m infra.deploy
 export STACK_DIR PORT AWS_PORT PG_PORT REDIS_PORT API_AUTH OPTIONS YES
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/local ## Start everything on this computer: http://localhost:8000
 	@$(LOCAL) up

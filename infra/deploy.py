@@ -25,9 +25,9 @@ INTERRUPTED = "\nInterrupted. The same command goes on from here; what AWS is at
 
 def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
-    command: Callable[[Stage, argparse.Namespace], int] = asked.command
+    command: Callable[[argparse.Namespace], int] = asked.command
     try:
-        return command(find_stage(asked.stage, templates=asked.templates), asked)
+        return command(asked)
     except StepFailed as failure:
         explain(failure)
         return 1
@@ -36,9 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def up(stage: Stage, asked: argparse.Namespace) -> int:
+def up(asked: argparse.Namespace) -> int:
     """Make a stage, or bring it up to date."""
-    deployment = _up(stage, asked)
+    deployment = _up(asked)
     deployment.plan()
     if os.environ.get("YES") != "1" and not confirmed(input):
         console.say("Nothing was done.")
@@ -48,29 +48,30 @@ def up(stage: Stage, asked: argparse.Namespace) -> int:
     return 0
 
 
-def plan(stage: Stage, asked: argparse.Namespace) -> int:
+def plan(asked: argparse.Namespace) -> int:
     """Say what ``up`` would do, and what it costs."""
-    _up(stage, asked).plan()
+    _up(asked).plan()
     return 0
 
 
-def options(stage: Stage, asked: argparse.Namespace) -> int:
+def options(asked: argparse.Namespace) -> int:
     """List what OPTIONS may say."""
-    for option in facts.options(stage).values():
+    for option in facts.options(asked.templates).values():
         values = f" [{'|'.join(option.allowed[:5])}]" if option.allowed else ""
         console.say(f"{option.name}={option.default or ''}{values}\n    {option.says}")
     return 0
 
 
-def key(stage: Stage, asked: argparse.Namespace) -> int:
+def key(asked: argparse.Namespace) -> int:
     """Make another admin's key, for whoever lost the first."""
-    made = Installer(stage).ask(admin_key=asked.name)["admin_key"]
+    made = Installer(_stage(asked)).ask(admin_key=asked.name)["admin_key"]
     console.say(f"A key for {asked.name}, an admin's, told this once: {made}")
     return 0
 
 
-def destroy(stage: Stage, asked: argparse.Namespace) -> int:
+def destroy(asked: argparse.Namespace) -> int:
     """Take a stage away. A last snapshot of its database stays."""
+    stage = _stage(asked)
     destruction = Destroy(stage)
     if not destruction.plan():
         console.say(f"There is nothing of {stage.name} in {stage.region}.")
@@ -83,7 +84,12 @@ def destroy(stage: Stage, asked: argparse.Namespace) -> int:
     return 0
 
 
-def _up(stage: Stage, asked: argparse.Namespace) -> Up:
+def _stage(asked: argparse.Namespace) -> Stage:
+    return find_stage(asked.stage, templates=asked.templates)
+
+
+def _up(asked: argparse.Namespace) -> Up:
+    stage = _stage(asked)
     return Up(stage, facts.choose(stage, os.environ.get("OPTIONS", "")), dist=asked.dist)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from infra.aws import templates
 from infra.aws.apps import API, OPTIONS, ROUTES, WORKER
@@ -74,16 +75,16 @@ class Facts:
         return chosen_before(self._stage) | dict(self.chosen)
 
 
-def options(stage: Stage) -> dict[str, Parameter]:
-    """All that a person may choose."""
+def options(directory: Path) -> dict[str, Parameter]:
+    """All that a person may choose. directory: of the templates."""
     own = {option.name: option for option in OPTIONS}
-    found = templates.all_parameters(stage.templates)
+    found = templates.all_parameters(directory)
     return own | {name: each for name, each in found.items() if name not in FOUND_OUT}
 
 
 def choose(stage: Stage, words: str) -> dict[str, str]:
     """Raises StepFailed."""
-    chosen = templates.chosen(words, options(stage))
+    chosen = templates.chosen(words, options(stage.templates))
     for option in OPTIONS:
         if option.name in chosen and not chosen[option.name].isdigit():
             raise StepFailed(f"{option.name} must be a number, not {chosen[option.name]!r}.", option.says)

@@ -91,7 +91,7 @@ def test_clients_are_led_to_an_emulator_where_one_is_configured(monkeypatch: pyt
 
 
 def test_options_are_those_of_the_templates_and_what_is_found_out_is_none(stage: Stage) -> None:
-    known = facts.options(stage)
+    known = facts.options(stage.templates)
 
     assert {"Database", "Proxy", "NotifyEmail", "DomainName", "MaxTasks", "ApiMemory"} <= set(known)
     assert not set(known) & set(facts.FOUND_OUT)
@@ -378,7 +378,7 @@ def test_a_plan_counts_what_is_made_and_adds_up_what_it_costs(stage: Stage) -> N
     (line,) = plan.of_stack(stage, "data", {})
     assert "is made: up to" in line
 
-    usual = {name: each.default or "" for name, each in facts.options(stage).items()}
+    usual = {name: each.default or "" for name, each in facts.options(stage.templates).items()}
     small = list(plan.of_costs(plan.as_options(usual, apps.sizes({}))))
     large = list(plan.of_costs(plan.as_options(usual | {"MultiAz": "true", "CacheReplicas": "1"}, apps.sizes({}))))
 
