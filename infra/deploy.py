@@ -57,7 +57,7 @@ def plan(asked: argparse.Namespace) -> int:
 def options(asked: argparse.Namespace) -> int:
     """List what OPTIONS may say."""
     for option in facts.options(asked.templates).values():
-        values = f" [{'|'.join(option.allowed[:5])}]" if option.allowed else ""
+        values = f" [{'|'.join(option.allowed)}]" if option.allowed else ""
         console.say(f"{option.name}={option.default or ''}{values}\n    {option.says}")
     return 0
 

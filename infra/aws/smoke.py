@@ -32,8 +32,11 @@ class Smoke:
         """Says what was seen. Raises StepFailed."""
         _wait_for(self._page, READY_SECONDS)
         _wait_for(self._readiness, READY_SECONDS)
-        self._refusal()
-        return self._job()
+        try:
+            self._refusal()
+            return self._job()
+        except urllib3.exceptions.HTTPError as error:
+            raise StepFailed(f"{self._address} answers no more: {error}", ADVICE) from error
 
     def _page(self) -> Problem:
         answer = self._get("/")

@@ -52,7 +52,8 @@ class Up:
         with aws_step("look"):
             _check_python()
             self.facts.look()
-        for line in self._plan():
+            lines = self._plan()
+        for line in lines:
             console.say(line)
 
     def _plan(self) -> list[str]:
