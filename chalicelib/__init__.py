@@ -30,6 +30,7 @@ Rules, pure:
     metrics        the same as Prometheus reads it
     emf            a worker run as CloudWatch metrics
 Adapters, one outside service each:
+    secret         a login in Secrets Manager, read again when it is refused
     redis_link     how Redis is reached; many commands in one round trip
     store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, firings, keys, audit,
                    unique, partitions, retention, walks, detached (what pruning does to them) and others, and how
@@ -92,6 +93,7 @@ Use cases:
     maintenance    rebuild, sweep, partitions, pruning
     checks/        what doctor looks at, one module a subject
     doctor         examine a deployment, and mend what is safe to mend
+    installation   what a deployment needs done next to the database
     engine         a worker with broadcaster, maintenance and the firing of schedules beside it
     processes      several workers side by side
 Edges:
