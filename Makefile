@@ -1,7 +1,7 @@
 # Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live
+.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live pictures
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -64,6 +64,13 @@ bench: $(VENV)/tests ## Measure the queue on this computer, and its peers beside
 bench-live: $(VENV)/tests ## Measure the live feed: a thousand watchers of a whole stack (five minutes)
 	$(BIN)/python -m tests.bench.live_cost
 	$(BIN)/python -m tests.bench.live_load
+
+pictures: $(VENV)/tests ## Take README's pictures anew: the browser tests make them
+	$(BIN)/python -m pytest tests/e2e/test_overview_page.py tests/e2e/test_jobs_page.py -k "axe and 1440"
+	for theme in light dark; do \
+	  cp build/screenshots/overview-1440-$$theme.png frontend/docs/overview-$$theme.png; \
+	  cp build/screenshots/jobs-panel-1440-$$theme.png frontend/docs/jobs-$$theme.png; \
+	done
 
 # The stamps below are touched once their files are installed, and made again when those change.
 
