@@ -40,6 +40,7 @@ check: $(VENV)/tests ## Everything CI checks except the tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy && $(BIN)/mypy app.py && $(BIN)/mypy worker_fn/app.py
 	$(BIN)/lint-imports
+	$(BIN)/docker-compose config --quiet && $(BIN)/docker-compose --profile localstack config --quiet
 	$(BIN)/python -m infra.local.dashboard
 	$(NODE) && npm --prefix frontend run check
 
