@@ -56,7 +56,7 @@ export function useJobs(filter: JobFilter): Jobs {
         (data?.rows.length ?? 0) * READ_AGAIN_MS_A_ROW,
       ),
   });
-  const more = useMutation({ mutationFn: () => readMore(client, filter) });
+  const more = useMutation({ mutationFn: () => readMore(client, feed, filter) });
   return {
     query,
     more: { read: () => { more.mutate(); }, isReading: more.isPending, hasFailed: more.isError },
@@ -79,26 +79,30 @@ function interestIn(queue: string | null, jobType: string | null): Interest {
   return jobType === null ? { jobs: "all" } : { jobTypes: [jobType] };
 }
 
-/** Pushes heard while the answer was on its way are newer than it, or may be: they stay. */
 async function readList(client: QueryClient, feed: Feed, filter: JobFilter, signal: AbortSignal): Promise<JobList> {
-  const heard: Job[] = [];
-  const stop = feed.jobs.listen((jobs) => heard.push(...jobs));
-  try {
-    const readAt = Date.now();
-    const page = await readJobs(filter, rowsToRead(client, filter), signal);
-    const known = knownList(client, filter) ?? applyUpdates(emptyList(filter), heard);
-    return afterRead(known, page, new Set(heard.map((job) => job.id)), readAt);
-  } finally {
-    stop();
-  }
+  const readAt = Date.now();
+  const [page, heard] = await withPushes(feed, () => readJobs(filter, rowsToRead(client, filter), signal));
+  return afterRead(knownList(client, filter) ?? emptyList(filter), page, heard, readAt);
 }
 
-async function readMore(client: QueryClient, filter: JobFilter): Promise<void> {
+async function readMore(client: QueryClient, feed: Feed, filter: JobFilter): Promise<void> {
   const next = knownList(client, filter)?.next;
   if (!next) return;
   const shown = knownList(client, filter)?.rows.length ?? 0;
-  const page = await readOlderJobs(next, Math.min(PAGE_ROWS, Math.max(FIRST_ROWS, shown)), new AbortController().signal);
-  client.setQueryData<JobList>(jobsKey(filter), (list) => (list?.next === next ? afterMore(list, page) : list));
+  const wanted = Math.min(PAGE_ROWS, Math.max(FIRST_ROWS, shown));
+  const [page, heard] = await withPushes(feed, () => readOlderJobs(next, wanted, new AbortController().signal));
+  client.setQueryData<JobList>(jobsKey(filter), (list) => (list?.next === next ? afterMore(list, page, heard) : list));
+}
+
+/** An answer, and what was pushed while it was on its way: that is newer than it, or may be. */
+async function withPushes<T>(feed: Feed, read: () => Promise<T>): Promise<readonly [T, readonly Job[]]> {
+  const heard: Job[] = [];
+  const stop = feed.jobs.listen((jobs) => heard.push(...jobs));
+  try {
+    return [await read(), heard];
+  } finally {
+    stop();
+  }
 }
 
 /** As many as are shown, so that one answer brings all of them up to date. */
@@ -143,15 +147,10 @@ class OldAnswer extends Error {}
 
 /** The job as answered, or as a push told it while the answer was on its way. */
 async function readJob(client: QueryClient, feed: Feed, id: string, signal: AbortSignal): Promise<Job | null> {
-  const heard: Job[] = [];
-  const stop = feed.jobs.listen((jobs) => heard.push(...jobs.filter((job) => job.id === id)));
-  try {
-    const answer = await findJob(id, signal);
-    const known = client.getQueryData<Job | null>(jobKey(id));
-    return answer && newest(answer, known ? [...heard, known] : heard);
-  } finally {
-    stop();
-  }
+  const [answer, heard] = await withPushes(feed, () => findJob(id, signal));
+  const known = client.getQueryData<Job | null>(jobKey(id));
+  const told = heard.filter((job) => job.id === id);
+  return answer && newest(answer, known ? [...told, known] : told);
 }
 
 /** An answer that is older than a move we know of is asked for again: a push does not tell all of it. */
