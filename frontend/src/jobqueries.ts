@@ -22,6 +22,7 @@ const FIRST_ROWS = 100;
 const PAGE_ROWS = 1_000;
 const READ_AGAIN_MS_A_ROW = 6; // twenty thousand rows take a while, and are asked for more seldom
 const READ_AGAIN_LIVE_MS = 60_000; // a push is a courtesy: one that got lost is made up for within this time
+const READ_AGAIN_BY_CLOCK_MS = 10_000; // that a job has come due, or has grown too old for the list, nobody pushes
 const READ_LOG_MS = 1_000;
 const READ_AGAIN_MS = 10_000; // while nothing is pushed, or a read has failed
 
@@ -52,7 +53,7 @@ export function useJobs(filter: JobFilter): Jobs {
     structuralSharing: false, // lists share what has not changed by themselves, and comparing long ones takes its time
     refetchInterval: ({ state: { status, data } }) =>
       Math.max(
-        state === "live" && status === "success" ? READ_AGAIN_LIVE_MS : READ_AGAIN_MS,
+        state === "live" && status === "success" ? liveInterval(filter) : READ_AGAIN_MS,
         (data?.rows.length ?? 0) * READ_AGAIN_MS_A_ROW,
       ),
   });
@@ -61,6 +62,11 @@ export function useJobs(filter: JobFilter): Jobs {
     query,
     more: { read: () => { more.mutate(); }, isReading: more.isPending, hasFailed: more.isError },
   };
+}
+
+function liveInterval({ status, within }: JobFilter): number {
+  const changesByItself = within !== null || status === "QUEUED" || status === "SCHEDULED" || status === "RETRYING";
+  return changesByItself ? READ_AGAIN_BY_CLOCK_MS : READ_AGAIN_LIVE_MS;
 }
 
 /** Brings what is pushed into the list. */
