@@ -136,7 +136,7 @@ export function useJob(id: string): UseQueryResult<Job | null> {
     queryFn: ({ signal }) => readJob(client, feed, id, signal),
     placeholderData: () => listedJob(client, id),
     gcTime: 0,
-    refetchInterval: ({ state: { status } }) => (state === "live" && status === "success" ? false : READ_AGAIN_MS),
+    refetchInterval: ({ state: { status } }) => (state === "live" && status === "success" ? READ_AGAIN_LIVE_MS : READ_AGAIN_MS),
   });
 }
 
