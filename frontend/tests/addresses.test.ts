@@ -3,7 +3,7 @@ import { jobsQuery, nextQuery, submissionBody } from "../src/api/calls";
 import { curlAgain, curlShow, curlSubmit } from "../src/curl";
 import { ALL_JOBS } from "../src/jobs";
 import { hrefTo } from "../src/route";
-import { filterOf, jobsSearch, parsed } from "../src/search";
+import { auditSearch, filterOf, jobsSearch, parsed } from "../src/search";
 import { aJob } from "./job";
 
 describe("the address", () => {
@@ -16,9 +16,14 @@ describe("the address", () => {
     },
   );
 
-  it.each(["", "status=LOST", "page=2", "status=", "created_after=soon", "id=xyz", "within=3w"])("that says nothing known shows all jobs: %s", (query) => {
+  it.each(["", "status=LOST", "page=2", "status=", "created_after=soon", "created_after=1", "id=xyz", "within=3w"])("that says nothing known shows all jobs: %s", (query) => {
     expect(jobsSearch(parsed(query))).toEqual({});
   });
+});
+
+it("a day alone in an address is its first moment, as the API takes it", () => {
+  expect(jobsSearch({ created_after: "2026-11-01" })).toEqual({ created_after: "2026-11-01T00:00:00.000Z" });
+  expect(auditSearch({ until: "2026-11-01T02:00:00+02:00" })).toEqual({ until: "2026-11-01T00:00:00.000Z" });
 });
 
 it("a list is asked for by everything that it is filtered by", () => {
