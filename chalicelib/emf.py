@@ -1,6 +1,7 @@
-"""A worker run as CloudWatch metrics: log lines in its embedded metric format.
+"""How it goes as CloudWatch metrics: log lines in its embedded metric format.
 
-A line has one value a dimension, so that each queue has a line of its own, beside one for all.
+A line has one value a dimension, so that each queue has a line of its own, beside one for all. The alarms and the
+scaling in infra/cloud know these by name.
 Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide.
 """
 
@@ -25,14 +26,22 @@ class Ran(msgspec.Struct, frozen=True):
     failed: int
 
 
-def lines(at: datetime, ran: Ran, depths: Mapping[str, Depth]) -> Iterator[dict[str, object]]:
-    """Each is the ``extra`` of one log record."""
-    counts = {"Attempts": ran.attempts, "Completed": ran.completed, "Failed": ran.failed}
+def standing(
+    at: datetime, stage: str, depths: Mapping[str, Depth], failed_last_minute: int
+) -> Iterator[dict[str, object]]:
+    """What waits, and what went wrong. Each is the ``extra`` of one log record."""
     totals = {"Depth": sum(map(_depth, depths.values())), "OldestAge": max(map(_age, depths.values()), default=0.0)}
-    yield _line(at, {}, {**counts, **totals})
+    yield _line(at, {"Stage": stage}, {**totals, "FailedLastMinute": failed_last_minute})
     deepest = sorted(depths, key=lambda queue: -_depth(depths[queue]))[:MOST_QUEUES]
     for queue in deepest:
-        yield _line(at, {"Queue": queue}, {"Depth": _depth(depths[queue]), "OldestAge": _age(depths[queue])})
+        values = {"Depth": _depth(depths[queue]), "OldestAge": _age(depths[queue])}
+        yield _line(at, {"Stage": stage, "Queue": queue}, values)
+
+
+def running(at: datetime, stage: str, ran: Ran) -> dict[str, object]:
+    """What a function did. Workers in containers say nothing here."""
+    counts = {"Attempts": ran.attempts, "Completed": ran.completed, "Failed": ran.failed}
+    return _line(at, {"Stage": stage}, counts)
 
 
 def _line(at: datetime, dimensions: Mapping[str, str], values: Mapping[str, float]) -> dict[str, object]:

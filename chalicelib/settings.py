@@ -18,6 +18,7 @@ VERSION = "0.1.0"  # as in pyproject.toml, which no package holds
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between a laptop, a stage and a test."""
 
+    stage: str  # which deployment this is; empty outside of any
     database_url: str
     redis_url: str
     websocket_endpoint: str  # where frames are posted; {api_id} and {stage} are filled in per connection
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if env.get("API_AUTH") == "off" and env.get("STAGE") != LOCAL_STAGE:
             raise UnsafeSettings(f"API_AUTH=off is for the stage {LOCAL_STAGE!r} only")
         return cls(
+            stage=env.get("STAGE", ""),
             database_url=env["DATABASE_URL"],
             redis_url=env["REDIS_URL"],
             websocket_endpoint=env.get("WEBSOCKET_ENDPOINT") or _aws_endpoint(env.get("AWS_REGION", "us-east-1")),

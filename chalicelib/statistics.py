@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from chalicelib import metrics
 from chalicelib.connections import Connections
@@ -114,6 +115,11 @@ class Statistics:
     def depths(self) -> dict[str, Depth]:
         """By queue: those with unfinished jobs."""
         return self._depths().value
+
+    def failed_last_minute(self) -> int:
+        """Jobs that failed for good in the newest minute that is over."""
+        over_at = datetime.now(UTC).replace(second=0, microsecond=0)
+        return sum(bucket.failed for bucket in self._series(1, 1, None, None) if bucket.minute < over_at)
 
     def workers(self) -> list[WorkerReport]:
         """Raises QueueUnavailable."""

@@ -12,6 +12,7 @@ from chalicelib.settings import Settings
 
 def a_settings(*, allow_private_addresses: bool = True) -> Settings:
     return Settings(
+        stage="test",
         database_url="",
         redis_url="",
         websocket_endpoint="",

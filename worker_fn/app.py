@@ -9,7 +9,6 @@ from typing import Any
 from chalice.app import Chalice, CloudWatchEvent, Rate
 
 from chalicelib import emf, logs, resources
-from chalicelib.emf import Ran
 from chalicelib.errors import StoreUnavailable
 from chalicelib.worker import Budget
 
@@ -29,6 +28,7 @@ GRACE = timedelta(seconds=10)
 def tick(event: CloudWatchEvent) -> dict[str, int]:
     """Every minute: fire schedules, keep house, and run whatever is due. What is fired first is run by this very call."""
     resources.ticker().fire()
+    _tell_how_it_stands()
     return _run()
 
 
@@ -42,16 +42,17 @@ def run(event: Any, context: Any) -> dict[str, int]:
 def _run() -> dict[str, int]:
     ran = resources.engine(SLOTS, shows_life=False).run(Budget(LENGTH, until_empty=True), GRACE)
     logger.info("ran until the queues were empty", extra={"attempts": ran.attempts})
-    _tell_cloudwatch(ran)
+    logger.info("metrics of this run", extra=emf.running(datetime.now(UTC), resources.settings().stage, ran))
     return {"attempts": ran.attempts}
 
 
-def _tell_cloudwatch(ran: Ran) -> None:
-    """It reads metrics from these lines."""
+def _tell_how_it_stands() -> None:
+    """CloudWatch reads metrics from these lines. Before the run, which may take a quarter of an hour: after it little waits."""
+    statistics = resources.statistics()
     try:
-        depths = resources.statistics().depths()
+        depths, failed = statistics.depths(), statistics.failed_last_minute()
     except StoreUnavailable as error:
-        logger.warning("no metrics of this run", extra={"reason": str(error)})
+        logger.warning("no metrics of this minute", extra={"reason": str(error)})
         return
-    for line in emf.lines(datetime.now(UTC), ran, depths):
-        logger.info("metrics of this run", extra=line)
+    for line in emf.standing(datetime.now(UTC), resources.settings().stage, depths, failed):
+        logger.info("metrics of this minute", extra=line)

@@ -319,6 +319,7 @@ def api(client: Client, world: World) -> Api:
 
 def a_settings(addresses: Addresses) -> Settings:
     return Settings(
+        stage="test",
         database_url=addresses.database_url,
         redis_url=addresses.redis_url,
         websocket_endpoint="http://localhost/{api_id}/{stage}",

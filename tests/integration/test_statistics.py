@@ -118,6 +118,21 @@ def test_a_step_is_asked_for_by_the_minute_and_told(world: World, api: Api) -> N
     assert sum(bucket["completed"] for bucket in by_day["series"]) == 2
 
 
+def test_what_failed_in_the_last_minute_is_counted_once_that_is_over(
+    statistics: Statistics, conn: psycopg.Connection[Any]
+) -> None:
+    for minutes_ago, failed in ((0, 1), (1, 20), (1, 300), (2, 4000)):
+        conn.execute(
+            """
+            INSERT INTO job_stats (minute, queue, job_type, shard, failed)
+            VALUES (date_trunc('minute', now()) - make_interval(mins => %s), %s, 'echo', 0, %s)
+            """,
+            (minutes_ago, f"q{failed}", failed),
+        )
+
+    assert statistics.failed_last_minute() == 320
+
+
 def test_queues_tell_what_they_hold_and_how_fast_they_move(world: World, statistics: Statistics) -> None:
     some_jobs(world)
 

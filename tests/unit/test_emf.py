@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,16 +12,18 @@ from chalicelib.figures import Depth
 from chalicelib.logs import JsonLines
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)
-RAN = Ran(attempts=9, completed=6, failed=1)
 
 
-def logged(depths: dict[str, Depth]) -> list[dict[str, Any]]:
+def logged(lines: Iterable[dict[str, object]]) -> list[dict[str, Any]]:
     """As they come out on stdout."""
     records = [
-        logging.getLogger("a").makeRecord("a", logging.INFO, "f", 1, "metrics", (), None, None, line)
-        for line in emf.lines(AT, RAN, depths)
+        logging.getLogger("a").makeRecord("a", logging.INFO, "f", 1, "metrics", (), None, None, line) for line in lines
     ]
     return [json.loads(JsonLines().format(record)) for record in records]
+
+
+def standing(depths: dict[str, Depth]) -> list[dict[str, Any]]:
+    return logged(emf.standing(AT, "prod", depths, 7))
 
 
 def check(document: dict[str, Any]) -> None:
@@ -40,34 +43,37 @@ def check(document: dict[str, Any]) -> None:
             assert isinstance(document[metric["Name"]], int | float)
 
 
-def test_a_run_is_told_for_all_and_for_each_queue() -> None:
-    everything, a, b = logged({"b": Depth({"QUEUED": 1}, None), "a": Depth({"QUEUED": 2, "RUNNING": 3}, 12.5)})
+def test_what_waits_is_told_for_all_and_for_each_queue() -> None:
+    everything, a, b = standing({"b": Depth({"QUEUED": 1}, None), "a": Depth({"QUEUED": 2, "RUNNING": 3}, 12.5)})
 
     for document in (everything, a, b):
         check(document)
+        assert document["Stage"] == "prod"
     assert everything["_aws"]["Timestamp"] == 1_767_323_045_678
-    assert everything["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[]]
-    assert [everything[name] for name in ("Attempts", "Completed", "Failed", "Depth", "OldestAge")] == [
-        9,
-        6,
-        1,
-        6,
-        12.5,
-    ]
-    assert a["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Queue"]]
+    assert everything["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Stage"]]
+    assert [everything[name] for name in ("Depth", "OldestAge", "FailedLastMinute")] == [6, 12.5, 7]
+    assert a["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Stage", "Queue"]]
     assert (a["Queue"], a["Depth"], a["OldestAge"]) == ("a", 5, 12.5)
     assert (b["Queue"], b["Depth"], b["OldestAge"]) == ("b", 1, 0)
 
 
 def test_an_empty_system_is_told_too() -> None:
-    (everything,) = logged({})
+    (everything,) = standing({})
 
     check(everything)
     assert (everything["Depth"], everything["OldestAge"]) == (0, 0)
 
 
 def test_of_very_many_queues_the_deepest_are_told() -> None:
-    lines = logged({f"q{n}": Depth({"QUEUED": n}, None) for n in range(MOST_QUEUES + 10)})
+    lines = standing({f"q{n}": Depth({"QUEUED": n}, None) for n in range(MOST_QUEUES + 10)})
 
     assert len(lines) == MOST_QUEUES + 1
     assert min(line["Depth"] for line in lines[1:]) == 10
+
+
+def test_a_run_is_told() -> None:
+    (line,) = logged([emf.running(AT, "prod", Ran(attempts=9, completed=6, failed=1))])
+
+    check(line)
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Stage"]]
+    assert [line[name] for name in ("Stage", "Attempts", "Completed", "Failed")] == ["prod", 9, 6, 1]
