@@ -140,6 +140,8 @@ def test_new_rows_are_announced_and_not_thrown_under_the_cursor(page: Page, stac
     expect(news).to_have_text("12 new jobs", timeout=10_000)
     assert rows(page).first.get_attribute("data-job-id") == first
     page.screenshot(path=SCREENSHOTS / "jobs-announced.png")
+    news.hover()
+    expect(news).to_have_text("12 new jobs")  # it does not slip away on the way there
     news.click()
     expect(rows(page)).to_have_count(15)
     expect(news).to_have_count(0)
