@@ -1,7 +1,7 @@
 # Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live pictures
+.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live pictures bench-cold
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -73,6 +73,9 @@ pictures: $(VENV)/tests ## Take README's pictures anew: the browser tests make t
 	  cp build/screenshots/overview-1440-$$theme.png frontend/docs/overview-$$theme.png; \
 	  cp build/screenshots/jobs-panel-1440-$$theme.png frontend/docs/jobs-$$theme.png; \
 	done
+
+bench-cold: $(VENV)/tests ## Measure what a function's cold start waits for: fails above 400 ms of imports
+	$(BIN)/python -m tests.bench.cold_start
 
 # The stamps below are touched once their files are installed, and made again when those change.
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yoyo
-
 from chalicelib.store.database import Database
 
 DIRECTORY = Path(__file__).parent.parent / "migrations"
@@ -24,10 +22,12 @@ class MigrationStore:
         The lock is a transaction's advisory lock: it ends with its connection, so a killed migrator leaves none behind
         (yoyo's own lock is a row that would stay).
         """
+        import yoyo  # here, because every cold start would wait for it, and next to none of them migrates
+
         with self._database.transaction() as lock:
             lock.execute("SELECT pg_advisory_xact_lock(hashtext('job-scheduler migrations'))")
             with yoyo.get_backend(self._url.replace("postgresql://", "postgresql+psycopg://", 1)) as backend:
-                missing = backend.to_apply(_known())
+                missing = backend.to_apply(yoyo.read_migrations(str(DIRECTORY)))
                 backend.apply_migrations(missing)
             return [migration.id for migration in missing]
 
@@ -38,7 +38,3 @@ class MigrationStore:
         if rows[0][0]:
             applied = {name for (name,) in self._database.fetch("SELECT migration_id FROM _yoyo_migration")}
         return sorted(path.stem for path in DIRECTORY.glob("*.sql") if path.stem not in applied)
-
-
-def _known() -> yoyo.migrations.MigrationList:
-    return yoyo.read_migrations(str(DIRECTORY))

@@ -1,5 +1,7 @@
 """``chalice deploy --stage local``, unmodified, when an app changed or the emulator lacks something of it.
 
+``chalice package`` comes first: it leaves the package where ``chalice deploy`` looks for it, and in between it gets its bytecode.
+
 Stacks of one checkout share Chalice's record in .chalice/deployed: ids are the same in each emulator, so it holds for all,
 and one deploy at a time is let in.
 """
@@ -9,10 +11,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.bytecode import add_bytecode, kept_by_chalice
 from infra.local import aws
 from infra.local.changes import Stamps, digest, one_at_a_time
 from infra.local.shell import run
@@ -57,8 +61,8 @@ def deploy(stack: Stack, app: App, stamps: Stamps) -> bool:
     if stamps.matches(app.name, sources) and _is_deployed(stack, app):
         return False
     with one_at_a_time(ROOT, "deploy"):
-        _chalice(stack, app)
-    _check_package(app)
+        _package(stack, app)
+        _chalice(stack, app, "deploy")
     aws.save(stack)
     stamps.put(app.name, sources)
     return True
@@ -69,17 +73,26 @@ def _is_deployed(stack: Stack, app: App) -> bool:
     return bool(deployed) and all(aws.exists(stack, resource) for resource in deployed)
 
 
-def _chalice(stack: Stack, app: App) -> None:
+def _package(stack: Stack, app: App) -> None:
+    """Built, checked and compiled beforehand: Chalice deploys the package that it finds."""
+    with tempfile.TemporaryDirectory() as directory:
+        _chalice(stack, app, "package", directory)
+        package = kept_by_chalice(app.directory, Path(directory))
+    _check_package(app, package)
+    add_bytecode(package)
+
+
+def _chalice(stack: Stack, app: App, command: str, *arguments: str) -> None:
     chalice = str(Path(sys.executable).with_name("chalice"))
-    environment = dict(os.environ) | stack.aws_environment()  # pip may need a person's proxy or index
+    # pip may need a person's proxy or index; and what is packed must not change between two calls
+    environment = dict(os.environ) | stack.aws_environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
     log = stack.log(f"deploy-{app.name}")
-    command = [chalice, "deploy", "--stage", STAGE]
-    run(command, directory=app.directory, environment=environment, log=log, advice=ADVICE)
+    whole = [chalice, command, "--stage", STAGE, *arguments]
+    run(whole, directory=app.directory, environment=environment, log=log, advice=ADVICE)
 
 
-def _check_package(app: App) -> None:
+def _check_package(app: App, package: Path) -> None:
     """Chalice leaves out a package it finds no wheel for, and calls that a success."""
-    package = max((app.records / "deployments").glob("*.zip"), key=lambda path: path.stat().st_mtime)
     with zipfile.ZipFile(package) as contents:
         names = contents.namelist()
     if not any(name.startswith("psycopg_binary/") and name.endswith(".so") for name in names):

@@ -1,45 +1,47 @@
-"""Both Lambda packages, built by Chalice itself: what is in them, and that they start where nothing else is installed."""
+"""Both Lambda packages, as a deploy makes them: what is in them, and that they start where nothing else is installed."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
-from importlib.util import find_spec
+from importlib.util import source_from_cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from infra.bytecode import add_bytecode, kept_by_chalice
+from tests import packages
+from tests.packages import PROJECTS, ROOT
+
 ZIPPED_LIMIT = 50 * 1024 * 1024  # for a direct upload to Lambda
-# What Lambda's Python runtime brings, besides the standard library.
-RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six")
+UNZIPPED_LIMIT = 250 * 1024 * 1024
+# Lambda's Pythons that we deploy for, beside the one that runs the tests: Chalice takes that of the interpreter it runs in.
+OTHER_VERSIONS = [version for version in ("3.11", "3.12", "3.13") if not sys.version.startswith(f"{version}.")]
+OURS = ("app.py", "chalice/", "chalicelib/")
+COMPILED = ("psycopg_binary/", "hiredis/", "msgspec/", "uuid_utils/")
+LAPTOPS = {
+    "tests",
+    "infra",
+    "frontend",
+    "worker_fn",
+    "docs",
+    ".chalice",
+    "ministack",
+    "pytest",
+    "mypy",
+    "boto3",
+    "botocore",
+}
 
 Package = tuple[str, Path]
 
 
-@pytest.fixture(scope="module", params=[("api", "."), ("worker", "worker_fn")], ids=["api", "worker"])
+@pytest.fixture(scope="module", params=PROJECTS)
 def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Package:
-    name, project = request.param
-    built = tmp_path_factory.mktemp(name)
-    subprocess.run(
-        [
-            Path(sys.executable).with_name("chalice"),
-            "--project-dir",
-            project,
-            "package",
-            "--stage",
-            "local",
-            str(built),
-        ],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-        timeout=110,
-    )
-    return name, built / "deployment.zip"
+    return request.param, packages.build(request.param, tmp_path_factory.mktemp(request.param))
 
 
 def names(zipped: Path) -> set[str]:
@@ -63,7 +65,7 @@ def test_the_package_holds_the_compiled_parts_of_what_we_require(package: Packag
     _, zipped = package
     compiled = [name for name in names(zipped) if name.endswith(".so") or ".so." in name]
 
-    for wanted in ("psycopg_binary/", "hiredis/", "msgspec/", "uuid_utils/"):
+    for wanted in COMPILED:
         assert any(name.startswith(wanted) for name in compiled), wanted
 
 
@@ -71,33 +73,126 @@ def test_the_package_holds_nothing_that_only_a_laptop_needs(package: Package) ->
     _, zipped = package
     tops = {name.partition("/")[0] for name in names(zipped)}
 
-    assert not tops & {"tests", "infra", "frontend", "worker_fn", ".chalice", "ministack", "pytest", "mypy", "boto3"}
+    assert not tops & LAPTOPS
+
+
+def test_the_package_holds_no_setting_and_no_key(package: Package) -> None:
+    _, zipped = package
+
+    kinds = {Path(name).suffix for name in names(zipped) if name.startswith(("app", "chalicelib/"))}
+    assert kinds <= {".py", ".pyc", ".sql", ".toml"}
+
+
+def test_the_package_is_within_lambdas_limits(package: Package) -> None:
+    _, zipped = package
+    with zipfile.ZipFile(zipped) as archive:
+        unzipped = sum(entry.file_size for entry in archive.infolist())
+
     assert zipped.stat().st_size < ZIPPED_LIMIT
+    assert unzipped < UNZIPPED_LIMIT
+
+
+def test_every_module_comes_compiled(package: Package) -> None:
+    _, zipped = package
+    tag = sys.implementation.cache_tag
+    compiled = {source_from_cache(name) for name in names(zipped) if name.endswith(f".{tag}.pyc")}
+
+    assert {name for name in names(zipped) if name.endswith(".py")} <= compiled
+
+
+def test_what_was_compiled_is_not_compiled_again(package: Package) -> None:
+    _, zipped = package
+
+    assert not add_bytecode(zipped)
+
+
+def test_what_a_checkout_has_compiled_for_itself_stays_out(tmp_path: Path) -> None:
+    found, theirs = tmp_path / "found.zip", "chalicelib/__pycache__/jobs.cpython-39.pyc"
+    with zipfile.ZipFile(found, "w") as archive:
+        archive.writestr("chalicelib/jobs.py", "JOBS = 1")
+        archive.writestr(theirs, b"of another Python")
+
+    add_bytecode(found)
+
+    assert theirs not in names(found)
+    assert len(_compiled(found)) == 1
+
+
+def test_what_chalice_deploys_is_the_package_that_was_compiled(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    _copy(PROJECTS["worker"], project)
+    _package(project, tmp_path / "first")
+
+    add_bytecode(kept_by_chalice(project, tmp_path / "first"))
+    _package(project, tmp_path / "second")  # as `chalice deploy` does, it takes the package that it finds
+
+    assert _compiled(tmp_path / "second" / "deployment.zip")
+    assert not _compiled(tmp_path / "first" / "deployment.zip")
 
 
 def test_the_package_starts_in_a_clean_interpreter(package: Package, tmp_path: Path) -> None:
     _, zipped = package
-    code, runtime = tmp_path / "code", tmp_path / "runtime"
-    with zipfile.ZipFile(zipped) as archive:
-        archive.extractall(code)
-    runtime.mkdir()
-    for name in RUNTIME:
-        _link(name, runtime)
+    code, brought = packages.unpack(zipped, tmp_path / "code"), packages.runtime(tmp_path / "runtime")
 
-    # -I and -S: neither this environment's packages nor its variables are seen.
-    start = f"import sys; sys.path[:0] = [{str(code)!r}, {str(runtime)!r}]; import app; print(app.app.app_name)"
-    started = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", start], capture_output=True, text=True, env={}, cwd=tmp_path, check=False
-    )
+    started = _start(code, brought, (sys.executable,))
 
     assert started.stderr == ""
     assert started.stdout.startswith("job-scheduler")
 
 
-def _link(name: str, runtime: Path) -> None:
-    spec = find_spec(name)
-    assert spec is not None
-    assert spec.origin is not None
-    origin = Path(spec.origin)
-    source = origin.parent if origin.name == "__init__.py" else origin
-    (runtime / source.name).symlink_to(source)
+@pytest.mark.parametrize("version", OTHER_VERSIONS)
+def test_what_we_require_is_there_for_each_version_and_the_apps_start_there(
+    package: Package, version: str, tmp_path: Path
+) -> None:
+    code = tmp_path / "code"
+    with zipfile.ZipFile(package[1]) as archive:
+        archive.extractall(code, [name for name in archive.namelist() if name.startswith(OURS)])
+    _install(version, code)
+
+    started = _start(code, packages.runtime(tmp_path / "runtime"), _interpreter(version))
+
+    assert started.stderr == ""
+    assert started.stdout.startswith("job-scheduler")
+
+
+def _install(version: str, code: Path) -> None:
+    """The wheels that Chalice would pack, did it run in that Python."""
+    kind = ["--only-binary", ":all:", "--platform", "manylinux2014_x86_64", "--python-version", version]
+    place = ["--target", str(code), "--requirement", str(ROOT / "requirements.txt"), "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", *kind, *place]
+    subprocess.run(command, check=True, capture_output=True, timeout=110)
+
+
+def _interpreter(version: str) -> tuple[str, ...]:
+    """Skips, by name, where there is none: pyenv's show themselves only when they are chosen."""
+    command = ("env", f"PYENV_VERSION={version}", f"PATH={os.environ['PATH']}", f"python{version}")
+    if subprocess.run([*command, "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip(f"there is no Python {version} here: all that we require has wheels for it, and was not started")
+    return command
+
+
+def _start(code: Path, brought: Path, python: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    command = packages.start(code, brought, "import app; print(app.app.app_name)", python=python)
+    return subprocess.run(command, capture_output=True, text=True, env={}, cwd=code.parent, check=False)
+
+
+def _copy(app: Path, project: Path) -> None:
+    """What Chalice reads of an app, without what earlier deploys have left there."""
+    project.mkdir()
+    for name in ("app.py", "requirements.txt", "chalicelib"):
+        (project / name).symlink_to(app / name)
+    (project / ".chalice").mkdir()
+    for file in (app / ".chalice").glob("*.json"):
+        shutil.copy(file, project / ".chalice")
+
+
+def _package(project: Path, built: Path) -> None:
+    chalice = Path(sys.executable).with_name("chalice")
+    command = [str(chalice), "package", "--stage", "local", str(built)]
+    environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run(command, cwd=project, check=True, capture_output=True, env=environment, timeout=110)
+
+
+def _compiled(zipped: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(zipped) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if name.endswith(".pyc")}
