@@ -1,15 +1,17 @@
 # Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live pictures bench-cold
+.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live pictures bench-cold deploy deploy-plan deploy-options destroy
 
 PYTHON ?= python3
 VENV ?= .venv
+STAGE ?= prod
 BIN := $(VENV)/bin
 LOCAL := $(BIN)/python -m infra.local
 NODE = eval "$$($(BIN)/python -m infra.local.node)"
 LOCAL_NEEDS := infra/local/requirements.txt requirements.txt pyproject.toml
-export STACK_DIR PORT AWS_PORT PG_PORT REDIS_PORT API_AUTH
+DEPLOY := $(BIN)/python -m infra.deploy
+export STACK_DIR PORT AWS_PORT PG_PORT REDIS_PORT API_AUTH OPTIONS YES
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +24,18 @@ down: $(VENV)/local ## Stop what `make up` started; data stays in .local
 
 reset: $(VENV)/local ## Stop it and throw its data away
 	@$(LOCAL) reset
+
+deploy: $(VENV)/aws ## To AWS: make deploy STAGE=prod (OPTIONS="Database=aurora NotifyEmail=…", YES=1 asks nothing)
+	@$(DEPLOY) up --stage $(STAGE)
+
+deploy-plan: $(VENV)/aws ## What that would do, and what it costs
+	@$(DEPLOY) plan --stage $(STAGE)
+
+deploy-options: $(VENV)/aws ## What OPTIONS can say
+	@$(DEPLOY) options --stage $(STAGE)
+
+destroy: $(VENV)/aws ## Take it away again; a last snapshot of the database stays
+	@$(DEPLOY) destroy --stage $(STAGE)
 
 stop-worker: $(VENV)/local ## Leave the jobs to the Lambda functions, until the next `make up`
 	@$(LOCAL) stop-worker
@@ -86,7 +100,11 @@ $(VENV)/local: $(LOCAL_NEEDS) | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --no-deps --editable .
 	@touch $@
 
-$(VENV)/tests: $(VENV)/local tests/requirements.txt
+$(VENV)/aws: $(VENV)/local infra/aws/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --requirement infra/aws/requirements.txt
+	@touch $@
+
+$(VENV)/tests: $(VENV)/aws tests/requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --requirement tests/requirements.txt
 	@touch $@
 

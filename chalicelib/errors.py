@@ -25,6 +25,7 @@ SchedulerError
 ├─ GatewayUnavailable    a frame could not be sent in time
 ├─ StoreUnavailable      Postgres cannot be reached now
 ├─ QueueUnavailable      Redis cannot be reached now
+├─ SecretUnavailable     Secrets Manager does not tell a login now
 ├─ WorkerUnreachable     the worker function could not be invoked
 ├─ MissingSettings       the environment lacks what we need to start
 ├─ UnsafeSettings        the environment asks for what this stage must not do
@@ -277,6 +278,12 @@ class QueueUnavailable(SchedulerError):
     """Redis cannot be reached, or broke the connection."""
 
     code = "queue_unavailable"
+
+
+class SecretUnavailable(SchedulerError):
+    """A login cannot be read, or is not what we can read. Adapters say of which service it is."""
+
+    code = "secret_unavailable"
 
 
 class WorkerUnreachable(SchedulerError):

@@ -33,6 +33,7 @@ from chalicelib.gateway import Gateway
 from chalicelib.hand import Hand
 from chalicelib.handlers import registry
 from chalicelib.inspection import RedisInspection
+from chalicelib.installation import Installation
 from chalicelib.keyring import Keyring
 from chalicelib.leadership import Leadership
 from chalicelib.leases import Keeper
@@ -46,6 +47,7 @@ from chalicelib.rates import Rates
 from chalicelib.readiness import Readiness
 from chalicelib.reports import overview_view
 from chalicelib.scheduler import Scheduler
+from chalicelib.secret import Secret
 from chalicelib.settings import LOCAL_STAGE, Settings
 from chalicelib.settler import Settler
 from chalicelib.snapshots import Snapshots
@@ -182,7 +184,7 @@ def waker() -> Waker:
 
 @lru_cache(maxsize=1)
 def migrations() -> MigrationStore:
-    return MigrationStore(_database("api"), settings().database_url)
+    return MigrationStore(_database("api"))
 
 
 @lru_cache(maxsize=1)
@@ -209,6 +211,18 @@ def declarations() -> Declarations:
 
 
 @lru_cache(maxsize=1)
+def installation() -> Installation:
+    """As patient as housekeeping: a migration may take its time."""
+    database = _database("house")
+    return Installation(
+        migrations=MigrationStore(database),
+        partitions=PartitionStore(database),
+        declarations=declarations(),
+        keyring=_keyring("house"),
+    )
+
+
+@lru_cache(maxsize=1)
 def readiness() -> Readiness:
     return Readiness(migrations=migrations(), redis_link=redis_link.RedisLink(_redis()))
 
@@ -220,7 +234,7 @@ def doctor() -> Doctor:
         inspection=StoreInspection(database),
         redis=RedisInspection(client),
         store=JobStore(database),
-        migrations=MigrationStore(database, settings().database_url),
+        migrations=MigrationStore(database),
         partitions=PartitionStore(database),
         maintenance=_maintenance("doctor"),
         redis_link=redis_link.RedisLink(client),
@@ -410,19 +424,34 @@ _IMPATIENT = Config(
 
 @lru_cache(maxsize=1)
 def _redis() -> redis.Redis:
-    return redis_link.connect(settings().redis_url)
+    return redis_link.connect(settings().redis_url, _login(settings().cache_secret_id))
 
 
 @lru_cache(maxsize=16)
 def _database(role: str) -> Database:
     """One connection for each role, because each role has a thread of its own."""
     patience = API_PATIENCE_SECONDS if role == "api" else PATIENCE_SECONDS
-    return Database(settings().database_url, patience_seconds=patience, prepares=settings().prepare_statements)
+    return Database(
+        settings().database_url,
+        secret=_login(settings().database_secret_id),
+        patience_seconds=patience,
+        prepares=settings().prepare_statements,
+    )
+
+
+@lru_cache(maxsize=2)
+def _login(secret_id: str) -> Secret | None:
+    """One for all connections: each would find out for itself that a password was changed."""
+    return Secret(lambda: _secret_text(secret_id, _IMPATIENT)) if secret_id else None
 
 
 def _secret(env: Mapping[str, str]) -> dict[str, str]:
     """More settings, from Secrets Manager when the environment names a secret. Read once a cold start."""
     if not env.get("SETTINGS_SECRET_ID"):
         return {}
-    answer = boto3.client("secretsmanager").get_secret_value(SecretId=env["SETTINGS_SECRET_ID"])
-    return msgspec.json.decode(answer["SecretString"], type=dict[str, str])
+    return msgspec.json.decode(_secret_text(env["SETTINGS_SECRET_ID"]), type=dict[str, str])
+
+
+def _secret_text(secret_id: str, config: Config | None = None) -> str:
+    client = boto3.client("secretsmanager", config=config)
+    return client.get_secret_value(SecretId=secret_id)["SecretString"]

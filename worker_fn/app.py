@@ -1,4 +1,4 @@
-"""The worker's Lambda functions: the minute's tick, and a run on demand."""
+"""The worker's Lambda functions: the minute's tick, a run on demand, and what a deployment needs done next to the database."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from chalice.app import Chalice, CloudWatchEvent, Rate
 
-from chalicelib import emf, logs, resources
+from chalicelib import emf, installation, logs, resources
 from chalicelib.errors import StoreUnavailable
 from chalicelib.worker import Budget
 
@@ -37,6 +38,13 @@ def run(event: Any, context: Any) -> dict[str, int]:
     """Invoked by a submit that found no living worker."""
     resources.waker().woken()
     return _run()
+
+
+@app.lambda_function(name="migrate")
+def migrate(event: Any, context: Any) -> dict[str, Any]:
+    """Invoked by a deployment, which says what it needs: see ``installation.Asked``."""
+    done: dict[str, Any] = msgspec.to_builtins(resources.installation().bring_up(installation.asked(event)))
+    return done
 
 
 def _run() -> dict[str, int]:

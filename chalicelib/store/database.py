@@ -13,6 +13,7 @@ import select
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, LiteralString, TypeVar
+from urllib.parse import quote
 
 import msgspec
 import psycopg
@@ -23,7 +24,8 @@ from psycopg.sql import SQL, Composed
 from psycopg.types.json import set_json_loads
 from psycopg.types.string import ByteaBinaryLoader
 
-from chalicelib.errors import StoreUnavailable, Unstorable
+from chalicelib.errors import SecretUnavailable, StoreUnavailable, Unstorable
+from chalicelib.secret import Login, Secret
 from chalicelib.store.arrays import understand_arrays
 
 Row = tuple[Any, ...]
@@ -45,8 +47,17 @@ class Database:
     """Opened at first use, opened again when the server has gone away. For one thread."""
 
     def __init__(
-        self, url: str, *, connect_seconds: int = 3, patience_seconds: float = PATIENCE_SECONDS, prepares: bool = False
+        self,
+        url: str,
+        *,
+        secret: Secret | None = None,
+        connect_seconds: int = 3,
+        patience_seconds: float = PATIENCE_SECONDS,
+        prepares: bool = False,
     ) -> None:
+        """secret: holds the ``username`` and ``password`` to log in with, where the URL has none."""
+        self._url = url
+        self._secret = secret
         self._patience_seconds = patience_seconds
         self._prepares = prepares
         # A vanished host breaks the connection in about 10 s, whether we were sending or waiting, and not in 15 minutes.
@@ -103,6 +114,17 @@ class Database:
         with self.transaction() as connection:
             yield _Together(connection, prepares=self._prepares)
 
+    def url(self) -> str:
+        """Where it is, with the login that was last known: for a client that makes connections of its own.
+
+        Raises SecretUnavailable.
+        """
+        if self._secret is None:
+            return self._url
+        login = self._secret.login()
+        prefix, _, rest = self._url.partition("//")
+        return f"{prefix}//{quote(login['username'], safe='')}:{quote(login['password'], safe='')}@{rest}"
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -114,7 +136,7 @@ class Database:
             yield self._open()
         except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex) as error:
             raise Unstorable(str(error).partition("\n")[0]) from error
-        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError, SecretUnavailable) as error:
             # InternalError: what a server says that became a read-only standby while we were connected.
             self.close()
             raise StoreUnavailable(str(error).strip()) from error
@@ -123,14 +145,27 @@ class Database:
         if self._connection is not None and (self._connection.closed or _was_cut(self._connection)):
             self.close()
         if self._connection is None:
-            self._connection = _Impatient.connect(
-                self._conninfo, autocommit=True, prepare_threshold=5 if self._prepares else None
-            )
+            self._connection = self._logged_in()
             self._connection.patience_seconds = self._patience_seconds
             set_json_loads(msgspec.Raw, self._connection)
             self._connection.adapters.register_loader("json", ByteaBinaryLoader)  # as it is, without a line of Python
             understand_arrays(self._connection)
         return self._connection
+
+    def _logged_in(self) -> _Impatient:
+        """With the new password when the old one is refused."""
+        if self._secret is None:
+            return self._connected(self._conninfo)
+        login = self._secret.login()
+        try:
+            return self._connected(_with_login(self._conninfo, login))
+        except psycopg.OperationalError as error:
+            if not (_was_refused(error) and self._secret.has_changed(login)):
+                raise
+            return self._connected(_with_login(self._conninfo, self._secret.login()))
+
+    def _connected(self, conninfo: str) -> _Impatient:
+        return _Impatient.connect(conninfo, autocommit=True, prepare_threshold=5 if self._prepares else None)
 
 
 class _Together(Database):
@@ -152,6 +187,15 @@ class _Impatient(psycopg.Connection[Row]):
 
     def wait(self, gen: PQGen[R], interval: float = 0.1, timeout: float | None = None) -> R:
         return super().wait(gen, interval, timeout or self.patience_seconds)
+
+
+def _with_login(conninfo: str, login: Login) -> str:
+    return make_conninfo(conninfo, user=login["username"], password=login["password"])
+
+
+def _was_refused(error: psycopg.OperationalError) -> bool:
+    """Whether the server asked for a password before it turned us away. Its words depend on its language."""
+    return error.pgconn is not None and error.pgconn.used_password
 
 
 def _was_cut(connection: psycopg.Connection[Row]) -> bool:

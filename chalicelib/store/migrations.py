@@ -12,9 +12,8 @@ DIRECTORY = Path(__file__).parent.parent / "migrations"
 class MigrationStore:
     """Applies migrations, and knows which are applied."""
 
-    def __init__(self, database: Database, url: str) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._url = url
 
     def apply(self) -> list[str]:
         """Apply what is missing, oldest first. Returns the names of what was applied. Two migrators at once are safe.
@@ -26,7 +25,7 @@ class MigrationStore:
 
         with self._database.transaction() as lock:
             lock.execute("SELECT pg_advisory_xact_lock(hashtext('job-scheduler migrations'))")
-            with yoyo.get_backend(self._url.replace("postgresql://", "postgresql+psycopg://", 1)) as backend:
+            with yoyo.get_backend(self._database.url().replace("postgresql://", "postgresql+psycopg://", 1)) as backend:
                 missing = backend.to_apply(yoyo.read_migrations(str(DIRECTORY)))
                 backend.apply_migrations(missing)
             return [migration.id for migration in missing]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import time
@@ -12,18 +11,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from infra.aws.session import session
 from infra.local.emulator import SAVE
-from infra.local.stack import ACCESS_KEY, REGION, SECRET, Stack
+from infra.local.stack import REGION, SECRET, Stack
 
 READY_SECONDS = 60
 
 
 def client(stack: Stack, service: str) -> Any:
-    """A boto3 client of localstack-client, which always talks to AWS_ENDPOINT_URL."""
+    """One that talks to the emulator, whatever a person's own profiles say."""
     os.environ.update(stack.aws_environment())
-    keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": ACCESS_KEY}
-    session = importlib.import_module("localstack_client.session").Session(region_name=REGION, **keys)
-    return session.client(service)
+    return session(REGION).client(service)
 
 
 OURS = "/_ministack/ready"

@@ -24,6 +24,7 @@ import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from chalicelib.settings import LOCAL_STAGE
 from infra.local import functions, socket_functions
 from infra.local.emulator_parts import require
 from infra.local.front_door import Application, FrontDoor, Receive, Scope, Send
@@ -37,8 +38,8 @@ SAVE = "/_local/save"
 GRACE_SECONDS = 1.0  # open WebSockets would hold up a stop for longer
 
 
-def front_door(port: int) -> FrontDoor:
-    websocket_api_id = stable_id(f"{API_NAME}-local-websocket-api")  # Chalice's name for it
+def front_door(port: int, stage: str = LOCAL_STAGE) -> FrontDoor:
+    websocket_api_id = stable_id(f"{API_NAME}-{stage}-websocket-api")  # Chalice's name for it
     return FrontDoor(port=port, rest_api_id=stable_id(API_NAME), websocket_api_id=websocket_api_id, bucket=BUCKET)
 
 
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--front-port", type=int, help="where the front door is; none: somebody else keeps one")
     parser.add_argument("--functions-log", type=Path, required=True)
     parser.add_argument("--host", default=LOOPBACK, help="the address to listen on (default: loopback)")
+    parser.add_argument("--stage", default=LOCAL_STAGE, help="which the front door leads to")
     arguments = parser.parse_args()
     port = arguments.front_port
     _empty(Path(os.environ["TMPDIR"]))
@@ -56,7 +58,7 @@ def main() -> None:
     if port is None:
         asyncio.run(_serve(app, _config([aws])))
     else:
-        asyncio.run(_serve(front_door(port).wrap(app), _config([aws, *_front(port)])))
+        asyncio.run(_serve(front_door(port, arguments.stage).wrap(app), _config([aws, *_front(port)])))
 
 
 async def _serve(app: Any, config: Config) -> None:

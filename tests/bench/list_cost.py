@@ -44,7 +44,7 @@ class Cost(msgspec.Struct, frozen=True, order=True):
 def main(rows: int) -> None:
     with databases(durable=True) as addresses:
         database = Database(addresses.database_url, patience_seconds=3_600)
-        MigrationStore(database, addresses.database_url).apply()
+        MigrationStore(database).apply()
         PartitionStore(database).ensure(0)
         with psycopg.connect(addresses.database_url, autocommit=True) as connection:
             fill(connection, rows)

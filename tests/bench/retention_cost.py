@@ -107,7 +107,7 @@ def main(rows: int) -> None:
 
 def _prepare(url: str, rows: int) -> None:
     database = Database(url, patience_seconds=3_600)
-    MigrationStore(database, url).apply()
+    MigrationStore(database).apply()
     with psycopg.connect(url, autocommit=True) as connection:
         began = time.monotonic()
         _make_days(connection)

@@ -33,7 +33,7 @@ SELECT 's' || n, (ARRAY['* * * * *', '*/5 * * * *', '0 * * * *', '30 2 * * mon-f
 def main(count: int) -> None:
     with databases() as running, psycopg.connect(running.database_url, autocommit=True) as conn:
         database = Database(running.database_url, prepares=True)
-        MigrationStore(database, running.database_url).apply()
+        MigrationStore(database).apply()
         PartitionStore(database).ensure()
         conn.execute(SCHEDULES.encode(), {"count": count})
         conn.execute("ANALYZE")

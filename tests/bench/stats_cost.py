@@ -41,7 +41,7 @@ SELECT date_trunc('minute', now()) - n * interval '1 minute', queue, job_type, s
 def main(writers: int, kinds: int) -> None:
     with databases() as running, psycopg.connect(running.database_url, autocommit=True) as conn:
         database = Database(running.database_url, patience_seconds=600)
-        MigrationStore(database, running.database_url).apply()
+        MigrationStore(database).apply()
         fill(conn, writers, kinds)
         stats = StatsStore(database)
         report(conn, stats, "minutes only")

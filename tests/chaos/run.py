@@ -98,7 +98,7 @@ def run(plan: Plan) -> Report:
 
 def _migrate(both: Servers) -> None:
     database = Database(both.database_url)
-    MigrationStore(database, both.database_url).apply()
+    MigrationStore(database).apply()
     PartitionStore(database).ensure()
     database.close()
     with psycopg.connect(both.database_url, autocommit=True) as connection:

@@ -90,7 +90,7 @@ KEPT_BY_RETENTION = "retention_walks", "detached_partitions"
 def addresses() -> Iterator[Addresses]:
     with databases() as running:
         database = Database(running.database_url)
-        MigrationStore(database, running.database_url).apply()
+        MigrationStore(database).apply()
         PartitionStore(database).ensure()
         database.close()
         os.environ |= {

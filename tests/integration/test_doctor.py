@@ -55,7 +55,7 @@ def a_doctor(database: Database, cache: redis.Redis, url: str = "", **parts: Any
             "inspection": StoreInspection(database),
             "redis": RedisInspection(cache),
             "store": JobStore(database),
-            "migrations": MigrationStore(database, url),
+            "migrations": MigrationStore(database),
             "partitions": PartitionStore(database),
             "maintenance": a_maintenance(database, cache),
             "redis_link": RedisLink(cache),

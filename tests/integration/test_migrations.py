@@ -25,7 +25,7 @@ def empty_url(addresses: Addresses) -> Iterator[str]:
 
 def migrate(url: str, applied: list[list[str]]) -> None:
     database = Database(url)
-    applied.append(MigrationStore(database, url).apply())
+    applied.append(MigrationStore(database).apply())
     database.close()
 
 
@@ -57,7 +57,7 @@ def test_a_migrator_waits_for_another_one(empty_url: str) -> None:
 
 def test_what_is_missing_is_named_until_it_is_applied(empty_url: str) -> None:
     database = Database(empty_url)
-    migrations = MigrationStore(database, empty_url)
+    migrations = MigrationStore(database)
 
     assert migrations.missing() == ALL
     migrations.apply()
@@ -69,4 +69,4 @@ def test_a_database_that_cannot_be_reached_is_said_so(empty_url: str) -> None:
     database = Database(make_conninfo(empty_url, port=1))
 
     with pytest.raises(StoreUnavailable):
-        MigrationStore(database, empty_url).apply()
+        MigrationStore(database).apply()

@@ -24,6 +24,41 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         Settings.from_env({})
 
 
+HOSTS = {
+    "DATABASE_HOST": "db.example",
+    "DATABASE_SECRET_ID": "a",
+    "REDIS_HOST": "cache.example",
+    "CACHE_SECRET_ID": "b",
+}
+
+
+def test_a_host_is_reached_with_tls_and_a_login_of_its_secret() -> None:
+    settings = Settings.from_env(HOSTS | {"DATABASE_PORT": "5433", "DATABASE_NAME": "other", "REDIS_PORT": "6380"})
+
+    assert settings.database_url == "postgresql://db.example:5433/other?sslmode=require"
+    assert settings.redis_url == "rediss://cache.example:6380/0"
+    assert (settings.database_secret_id, settings.cache_secret_id) == ("a", "b")
+
+
+def test_only_what_never_leaves_the_machine_may_go_without_tls() -> None:
+    settings = Settings.from_env(HOSTS | {"DATABASE_HOST": "127.0.0.1", "REDIS_HOST": "localhost"})
+
+    assert settings.database_url == "postgresql://127.0.0.1:5432/jobs?sslmode=prefer"
+    assert settings.redis_url == "redis://localhost:6379/0"
+
+
+def test_an_address_with_a_login_in_it_comes_before_a_host_and_a_secret() -> None:
+    settings = Settings.from_env(HOSTS | ADDRESSES)
+
+    assert (settings.database_url, settings.redis_url) == ("postgresql://db", "redis://cache")
+    assert (settings.database_secret_id, settings.cache_secret_id) == ("", "")
+
+
+def test_a_host_without_a_secret_is_missing_one() -> None:
+    with pytest.raises(MissingSettings, match="DATABASE_SECRET_ID, CACHE_SECRET_ID"):
+        Settings.from_env({"DATABASE_HOST": "db.example", "REDIS_HOST": "cache.example"})
+
+
 def test_private_addresses_are_refused_unless_allowed_in_so_many_words() -> None:
     assert not Settings.from_env(ADDRESSES).allow_private_addresses
     assert not Settings.from_env({**ADDRESSES, "ALLOW_PRIVATE_ADDRESSES": "1"}).allow_private_addresses
