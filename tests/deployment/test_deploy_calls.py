@@ -386,7 +386,7 @@ def test_a_stack_that_failed_says_its_first_cause(
     ]
     monkeypatch.setattr(stack._cloud, "describe_stack_events", lambda **_: {"StackEvents": events})
 
-    with pytest.raises(StepFailed, match="Cache: no such node type$"):
+    with pytest.raises(StepFailed, match=r"Cache: no such node type$"):
         stack._wait(("UPDATE_COMPLETE",))
 
 

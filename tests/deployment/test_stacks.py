@@ -20,7 +20,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.deployment.templates import NAMES, template, text
-from tests.integration.test_emulator import Running
+from tests.running_emulator import Running
 
 REGION, ACCOUNT = "us-east-1", "000000000000"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-1234-abcdef"
