@@ -54,6 +54,7 @@ check: $(VENV)/tests ## Everything CI checks except the tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy && $(BIN)/mypy app.py && $(BIN)/mypy worker_fn/app.py
 	$(BIN)/lint-imports
+	$(BIN)/hadolint infra/images/Dockerfile
 	$(BIN)/docker-compose config --quiet && $(BIN)/docker-compose --profile localstack config --quiet
 	$(BIN)/cfn-lint --include-checks I --template infra/cloud/*.yaml
 	$(BIN)/python -m infra.local.dashboard

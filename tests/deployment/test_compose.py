@@ -123,7 +123,7 @@ def test_no_image_of_ours_runs_as_root() -> None:
 
     assert len(final) == 3
     for name, text in final.items():
-        assert re.findall(r"^USER (\S+)$", text, re.MULTILINE)[-1:] == ["scheduler"], name
+        assert re.findall(r"^USER (\S+)$", text, re.MULTILINE)[-1:] == ["10001:10001"], name
         assert re.search(r'^ENTRYPOINT \["python", "-m", ', text, re.MULTILINE), f"{name} would not get SIGTERM"
 
 
