@@ -1,7 +1,7 @@
 # Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live pictures bench-cold deploy deploy-plan deploy-options destroy
+.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live pictures bench-cold deploy deploy-plan deploy-options destroy deploy-key
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -33,6 +33,9 @@ deploy-plan: $(VENV)/aws ## What that would do, and what it costs
 
 deploy-options: $(VENV)/aws ## What OPTIONS can say
 	@$(DEPLOY) options --stage $(STAGE)
+
+deploy-key: $(VENV)/aws ## Another admin's key, for whoever lost the first: make deploy-key NAME=me
+	@$(DEPLOY) key --stage $(STAGE) --name $(or $(NAME),admin)
 
 destroy: $(VENV)/aws ## Take it away again; a last snapshot of the database stays
 	@$(DEPLOY) destroy --stage $(STAGE)

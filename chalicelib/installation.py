@@ -25,6 +25,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     migrate: bool = False
     apply_schedules: bool = False  # once no former release fires them, which could not read every rule
     first_key: str = ""  # the name of an admin's key that is made where there is none
+    admin_key: str = ""  # the name of one that is made in any case: whoever may call this may have lost the first
     visitor: bool = False  # a key that may submit for a quarter of an hour, to try the deployment with
 
 
@@ -36,6 +37,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     partitions: list[str] = []
     schedules: Applied | None = None
     first_key: str | None = None
+    admin_key: str | None = None
     visitor: str | None = None
 
 
@@ -57,6 +59,7 @@ class Installation:
             partitions=self._partitions.ensure() if asked.migrate else [],
             schedules=self._declarations.apply() if asked.apply_schedules else None,
             first_key=self._first_key(asked.first_key) if asked.first_key else None,
+            admin_key=self._admin_key(asked.admin_key) if asked.admin_key else None,
             visitor=self._visitor() if asked.visitor else None,
             missing=self._migrations.missing(),
         )
@@ -65,6 +68,9 @@ class Installation:
         """None where an admin has one already."""
         if any(key.role is Role.ADMIN and key.is_valid for key in self._keyring.all()):
             return None
+        return self._admin_key(name)
+
+    def _admin_key(self, name: str) -> str:
         return self._keyring.create(name=name, role=Role.ADMIN, created_by="deployment")[1]
 
     def _visitor(self) -> str:

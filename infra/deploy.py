@@ -1,4 +1,4 @@
-"""To AWS with one command: ``python -m infra.deploy up|plan|options|destroy --stage prod``, as the Makefile calls it.
+"""To AWS with one command: ``python -m infra.deploy up|plan|options|key|destroy --stage prod``, as the Makefile calls it.
 
 Settings come from the environment, as everywhere: OPTIONS="Database=aurora NotifyEmail=me@example.com", YES=1 to go on without
 being asked. What was chosen once is kept.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from infra.aws import facts
 from infra.aws.destroy import Destroy
+from infra.aws.installing import Installer
 from infra.aws.stage import TEMPLATES, Stage, find_stage
 from infra.aws.up import Up, confirmed
 from infra.local import console
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except StepFailed as failure:
         explain(failure)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         console.complain(INTERRUPTED)
         return 130
 
@@ -58,6 +59,13 @@ def options(stage: Stage, asked: argparse.Namespace) -> int:
     for option in facts.options(stage).values():
         values = f" [{'|'.join(option.allowed[:5])}]" if option.allowed else ""
         console.say(f"{option.name}={option.default or ''}{values}\n    {option.says}")
+    return 0
+
+
+def key(stage: Stage, asked: argparse.Namespace) -> int:
+    """Make another admin's key, for whoever lost the first."""
+    made = Installer(stage).ask(admin_key=asked.name)["admin_key"]
+    console.say(f"A key for {asked.name}, an admin's, told this once: {made}")
     return 0
 
 
@@ -92,12 +100,13 @@ def _tell(deployment: Up) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
-    for command in (up, plan, options, destroy):
+    for command in (up, plan, options, key, destroy):
         each = commands.add_parser(command.__name__, help=command.__doc__)
         each.add_argument("--stage", required=True)
         each.add_argument("--templates", type=Path, default=TEMPLATES, help="other templates of the same stacks")
         each.add_argument("--dist", type=Path, help="a dashboard that is built already")
         each.add_argument("--confirm", default="", help="the stage's name, for destroying it without being asked")
+        each.add_argument("--name", default="admin", help="whose key it is")
         each.set_defaults(command=command)
     return parser
 

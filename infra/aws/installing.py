@@ -17,7 +17,7 @@ from infra.aws.apps import WORKER
 from infra.aws.stage import Stage
 from infra.local.steps import StepFailed
 
-PATIENCE_SECONDS = 900  # the longest that a Lambda may run
+PATIENCE_SECONDS = 910  # a little longer than a Lambda may run; and asked once, because a key that nobody heard of is lost
 ADVICE = "What it logged is in CloudWatch, /aws/lambda/{function}. Then run `make deploy` again."
 Done = dict[str, Any]
 
@@ -28,7 +28,7 @@ class Installer:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.function = WORKER.function_name(stage.name, "migrate")
-        self._functions = stage.client("lambda", read_timeout=PATIENCE_SECONDS)
+        self._functions = stage.client("lambda", read_timeout=PATIENCE_SECONDS, tries=1)
 
     def is_there(self) -> bool:
         try:

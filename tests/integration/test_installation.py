@@ -61,6 +61,16 @@ def test_the_first_key_is_made_where_no_admin_has_one(world: World, addresses: A
     assert "first_key" not in again
 
 
+def test_another_admins_key_is_made_for_whoever_lost_the_first(
+    world: World, addresses: Addresses, database: Database
+) -> None:
+    first = invoke(addresses, first_key="first")["first_key"]
+    second = invoke(addresses, admin_key="me")["admin_key"]
+
+    assert first != second
+    assert [(key.name, key.role) for key in KeyStore(database).all()] == [("me", Role.ADMIN), ("first", Role.ADMIN)]
+
+
 def test_a_visitor_may_submit_for_a_quarter_of_an_hour(world: World, addresses: Addresses, database: Database) -> None:
     text = invoke(addresses, visitor=True)["visitor"]
 
