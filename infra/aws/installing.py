@@ -17,7 +17,9 @@ from infra.aws.apps import WORKER
 from infra.aws.stage import Stage
 from infra.local.steps import StepFailed
 
-PATIENCE_SECONDS = 910  # a little longer than a Lambda may run; and asked once, because a key that nobody heard of is lost
+PATIENCE_SECONDS = (
+    910  # a little longer than a Lambda may run; and asked once, because a key that nobody heard of is lost
+)
 ADVICE = "What it logged is in CloudWatch, /aws/lambda/{function}. Then run `make deploy` again."
 Done = dict[str, Any]
 
