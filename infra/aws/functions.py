@@ -129,8 +129,9 @@ class Project:
 
     def _mark(self) -> None:
         """Chalice takes tags away that it does not know, so that an interrupted deployment bears no mark."""
-        _tag_apis(self._stage, record(self._stage, self.app))
-        for resource in record(self._stage, self.app):
+        there = record(self._stage, self.app)
+        _tag(self._stage, there)
+        for resource in there:
             if "lambda_arn" in resource:
                 functions = self._stage.client("lambda")
                 functions.tag_resource(Resource=resource["lambda_arn"], Tags={RELEASE: self.release})
@@ -158,9 +159,14 @@ def _own(function: Function, place: Place) -> dict[str, Any]:
     return own | ({"reserved_concurrency": place.sizes[function.most]} if place.reserve else {})
 
 
-def _tag_apis(stage: Stage, resources: list[dict[str, str]]) -> None:
+def _tag(stage: Stage, resources: list[dict[str, str]]) -> None:
+    """What Chalice does not tag: all but the functions."""
     for resource in resources:
         match resource:
+            case {"rule_name": rule}:
+                arn = f"arn:aws:events:{stage.region}:{stage.account}:rule/{rule}"
+                tags = [{"Key": key, "Value": value} for key, value in stage.tags.items()]
+                stage.client("events").tag_resource(ResourceARN=arn, Tags=tags)
             case {"rest_api_id": api_id}:
                 arn = f"arn:aws:apigateway:{stage.region}::/restapis/{api_id}"
                 stage.client("apigateway").tag_resource(resourceArn=arn, tags=stage.tags)

@@ -16,7 +16,7 @@ WIDTH = 26
 def of_stack(stage: Stage, concern: str, values: Mapping[str, str]) -> Iterator[str]:
     """What would become of it."""
     stack = Stack(stage, concern)
-    if stack.status() in ("", "REVIEW_IN_PROGRESS"):
+    if not stack.is_there():
         made = sum(templates.kinds(stage.template(concern)).values())
         yield f"{stack.name:<{WIDTH}} is made: up to {made} resources"
         return

@@ -71,7 +71,7 @@ def _rest_api(stage: Stage, app: App) -> Iterator[Resource]:
     gateway = stage.client("apigateway")
     ours = f":function:{app.function_name(stage.name, ROUTES)}/"
     for page in gateway.get_paginator("get_rest_apis").paginate():
-        for api in page["items"]:
+        for api in page.get("items", []):
             if api["name"] == app.chalice_name and any(ours in uri for uri in _uris(gateway, api["id"])):
                 yield _api("rest_api", "https", stage, api["id"])
 

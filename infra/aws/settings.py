@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +27,8 @@ class Kept:
 
 
 def settings(stage: Stage, outputs: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
-    """outputs: of the data stack."""
-    return {
+    """outputs: of the data stack. What a person put beside ours stays."""
+    return _before(stage) | {
         "STAGE": stage.name,
         "DATABASE_HOST": outputs["DatabaseHost"],
         "DATABASE_PORT": outputs["DatabasePort"],
@@ -41,14 +40,15 @@ def settings(stage: Stage, outputs: Mapping[str, str], chosen: Mapping[str, str]
         "PREPARE_STATEMENTS": outputs["PreparesStatements"],
         "WORKER_FUNCTION": WORKER.function_name(stage.name, "run"),
         CHOSEN: json.dumps(sizes_chosen(chosen), sort_keys=True),
-        **_of_an_emulator(),
+        **_of_an_emulator(stage),
     }
 
 
-def _of_an_emulator() -> dict[str, str]:
+def _of_an_emulator(stage: Stage) -> dict[str, str]:
     if not is_emulated():
         return {}
-    return {"WEBSOCKET_ENDPOINT": f"{os.environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{{api_id}}/{{stage}}"}
+    address = stage.client("sts").meta.endpoint_url
+    return {"WEBSOCKET_ENDPOINT": f"{address}/_aws/execute-api/{{api_id}}/{{stage}}"}
 
 
 def sizes_chosen(chosen: Mapping[str, str]) -> dict[str, str]:
@@ -62,8 +62,13 @@ def version(wanted: Mapping[str, str]) -> str:
 
 def chosen_before(stage: Stage) -> dict[str, str]:
     """Sizes of functions, of the last deployment."""
+    before: dict[str, str] = json.loads(_before(stage).get(CHOSEN, "{}"))
+    return before
+
+
+def _before(stage: Stage) -> dict[str, str]:
     found = _find(stage.client("secretsmanager"), stage.secret)
-    before: dict[str, str] = json.loads(json.loads(found["SecretString"]).get(CHOSEN, "{}")) if found else {}
+    before: dict[str, str] = json.loads(found["SecretString"]) if found else {}
     return before
 
 

@@ -17,12 +17,8 @@ from infra.local.steps import StepFailed
 POLL_SECONDS = 3.0
 PATIENCE_SECONDS = 3600.0  # Postgres and CloudFront take a quarter of an hour each
 UNCHANGED = ("didn't contain changes", "No updates are to be performed")
-BURNT = (
-    "ROLLBACK_COMPLETE",
-    "ROLLBACK_FAILED",
-    "CREATE_FAILED",
-    "DELETE_FAILED",
-)  # of a creation: nothing but deleting is left
+BURNT = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")  # of a creation: nothing but deleting is left
+NOT_YET = ("", "REVIEW_IN_PROGRESS")  # the second: a change set was made, and nobody went on
 ADVICE = "Put the cause right and run `make deploy` again: it goes on from here."
 CONSOLE = "The stack's events in CloudFormation's console tell more."
 
@@ -53,6 +49,9 @@ class Stack:
         """Empty: there is none."""
         found = self._describe()
         return str(found["StackStatus"]) if found else ""
+
+    def is_there(self) -> bool:
+        return self.status() not in NOT_YET
 
     def outputs(self) -> dict[str, str]:
         found = self._describe() or {}
@@ -97,6 +96,8 @@ class Stack:
         status = self._until_still()
         if status in BURNT:
             self.delete()
+        if status == "DELETE_FAILED":
+            raise StepFailed(f"{self.name} is half deleted.", "Finish that first: make destroy")
         if status == "UPDATE_ROLLBACK_FAILED":
             raise StepFailed(
                 f"{self.name} is stuck half-way back from an update.", f"{CONSOLE} Continue its rollback there."
@@ -128,7 +129,7 @@ class Stack:
     @contextlib.contextmanager
     def _change_set(self, values: Mapping[str, str]) -> Iterator[str | None]:
         """Its id; None where it would change nothing. It is gone afterwards, whether it was executed or not."""
-        is_new = self.status() in ("", "REVIEW_IN_PROGRESS")
+        is_new = not self.is_there()
         made = self._cloud.create_change_set(
             StackName=self.name,
             ChangeSetName=f"deploy-{time.time_ns()}",

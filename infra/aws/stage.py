@@ -34,10 +34,18 @@ class Stage:
     templates: Path = TEMPLATES
     home: Path = ROOT / "build" / "aws"
 
-    def client(self, service: str, **config: Any) -> Any:
-        return self._session.client(
-            service, config=Config(retries={"mode": "standard", "total_max_attempts": 6}, **config)
-        )
+    def client(self, service: str, *, read_timeout: int = 60, tries: int = 6) -> Any:
+        """Made once: it takes longer than most calls."""
+        wanted = service, read_timeout, tries
+        if wanted not in self._clients:
+            retries: Any = {"mode": "standard", "total_max_attempts": tries}
+            config = Config(read_timeout=read_timeout, retries=retries)
+            self._clients[wanted] = self._session.client(service, config=config)
+        return self._clients[wanted]
+
+    @cached_property
+    def _clients(self) -> dict[tuple[str, int, int], Any]:
+        return {}
 
     @cached_property
     def _session(self) -> Any:

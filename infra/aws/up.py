@@ -89,7 +89,7 @@ class Up:
     def run(self) -> None:
         """After ``plan``. Raises StepFailed; called again it goes on from there."""
         self._stack("network")
-        self._stack("data")
+        self._data()
         self._write_settings()
         self._stack("roles")
         self._migrate_and_deploy_worker()
@@ -105,10 +105,16 @@ class Up:
         self._first_key()  # last: it is told once, by whoever comes this far
         self._write_addresses()
 
-    def _stack(self, concern: str) -> None:
+    def _data(self) -> None:
+        """Protected once it is there: CloudFormation could not clear away what is left of a creation that failed."""
+        if not Stack(self.stage, "data").is_there():
+            self._stack("data", DeletionProtection="false")
+        self._stack("data", DeletionProtection=self._chosen.get("DeletionProtection", "true"))
+
+    def _stack(self, concern: str, **more: str) -> None:
         with aws_step(f"stack {concern}") as now:
             stack = Stack(self.stage, concern)
-            changes = stack.put(self.facts.values(concern), check=_keep_databases)
+            changes = stack.put(self.facts.values(concern) | more, check=_keep_databases)
             now.skipped, now.note = not changes, f"{len(changes)} resources" if changes else ""
             self.facts.learn(stack.outputs())
 
@@ -187,9 +193,14 @@ class Up:
                 console.say(PUSH.format(registry=uri.partition("/")[0], uri=uri, stage=self.stage.name))
 
     def _smoke(self) -> None:
-        self.address = self.facts.known["Address"]
         with aws_step("smoke test") as now:
-            now.note = Smoke(self.address, self._installer.ask(visitor=True)["visitor"]).run()
+            now.note = Smoke(self._reachable(), self._installer.ask(visitor=True)["visitor"]).run()
+
+    def _reachable(self) -> str:
+        """A name of one's own may not point there yet: only now is it known where to."""
+        self.address = self.facts.known["Address"]
+        own = self.facts.effective().get("DomainName")
+        return f"https://{self.facts.known['DistributionDomainName']}" if own else self.address
 
     def _first_key(self) -> None:
         with aws_step("first API key") as now:

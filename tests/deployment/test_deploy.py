@@ -121,6 +121,7 @@ def test_a_plan_says_what_would_change_and_what_it_costs_and_does_nothing(cloud:
     assert state(cloud) == before
     assert "job-scheduler-prod-roles   stays as it is" in same
     assert "ApiLog (Logs::LogGroup) changes" in other
+    assert "Functions are not kept apart: 90 would be reserved" in same
     assert "A month at rest: $" in same
     assert "A million jobs beside that: $" in same
 
@@ -171,8 +172,10 @@ def test_everything_bears_the_stages_name(cloud: Cloud, deployed: str) -> None:
         assert cloud.client("lambda").list_tags(Resource=function["FunctionArn"])["Tags"].items() >= stage
     for stack in cloud.client("cloudformation").describe_stacks()["Stacks"]:
         assert {"Key": "job-scheduler:stage", "Value": STAGE} in stack["Tags"]
-    (api,) = cloud.client("apigatewayv2").get_apis()["Items"]
-    assert api["Tags"].items() >= stage
+    apis = cloud.client("apigatewayv2")
+    (api,) = apis.get_apis()["Items"]
+    arn = f"arn:aws:apigateway:us-east-1::/apis/{api['ApiId']}"
+    assert apis.get_tags(ResourceArn=arn)["Tags"].items() >= stage
 
 
 def test_assets_are_kept_for_a_year_and_the_page_is_asked_for_every_time(cloud: Cloud, deployed: str) -> None:

@@ -21,7 +21,7 @@ from infra.aws.record import api_ids, record
 from infra.aws.stacks import Change, Stack
 from infra.aws.stage import Stage, find_stage
 from infra.aws.steps import aws_step
-from infra.aws.up import _keep_databases
+from infra.aws.up import Up, _keep_databases
 from infra.local.steps import StepFailed
 
 ONE_BUCKET = "Resources: {Bucket: {Type: 'AWS::S3::Bucket'}}\n"
@@ -145,6 +145,14 @@ def test_settings_name_secrets_and_hold_none_and_are_written_only_when_they_chan
     assert settings.chosen_before(stage) == {"ApiMemory": "1024"}
     tags = client("secretsmanager").describe_secret(SecretId="job-scheduler/prod")["Tags"]
     assert tags == [{"Key": "job-scheduler:stage", "Value": "prod"}]
+
+
+def test_settings_that_a_person_added_stay(stage: Stage) -> None:
+    settings.put(stage, settings.settings(stage, DATA, {}) | {"API_LONG_POLLS": "20", "DATABASE_HOST": "old.example"})
+
+    wanted = settings.settings(stage, DATA, {})
+
+    assert (wanted["API_LONG_POLLS"], wanted["DATABASE_HOST"]) == ("20", "db.example")
 
 
 def test_other_settings_are_another_release(stage: Stage) -> None:
@@ -329,6 +337,41 @@ def test_a_databases_protection_is_lifted_before_it_is_deleted(stage: Stage, tmp
     Destroy(changed)._unprotect()
 
     assert Stack(changed, "data").parameters() == {"DeletionProtection": "false"}
+
+
+def test_a_database_is_protected_once_it_is_there(stage: Stage, tmp_path: Path) -> None:
+    """What is left of a creation that failed has to be cleared away, and CloudFormation cannot delete what is protected."""
+    protected = "Parameters: {DeletionProtection: {Type: String, Default: 'true'}}\n" + ONE_BUCKET
+    for concern in templates.CONCERNS:
+        with_template(stage, tmp_path, concern, protected)
+    up = Up(with_template(stage, tmp_path, "data", protected), {})
+    wishes: list[str] = []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(up, "_stack", lambda _, **more: wishes.append(more["DeletionProtection"]))
+        up._data()
+
+    assert wishes == ["false", "true"]
+
+
+def test_a_stack_that_is_half_deleted_is_not_built_upon(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = Stack(with_template(stage, tmp_path, "edge", ONE_BUCKET), "edge")
+    stack.put({})
+
+    with said_to_be(stack, "DELETE_FAILED", monkeypatch), pytest.raises(StepFailed, match="half deleted"):
+        stack._settle()
+
+
+def test_a_name_of_ones_own_is_not_asked_before_it_points_there(stage: Stage) -> None:
+    told = {"Address": "https://jobs.example.com", "DistributionDomainName": "d1.cloudfront.net"}
+    with_name, without = Up(stage, {"DomainName": "jobs.example.com"}), Up(stage, {})
+    for up in (with_name, without):
+        up.facts.learn(told)
+
+    assert with_name._reachable() == "https://d1.cloudfront.net"
+    assert without._reachable() == "https://jobs.example.com"
 
 
 def test_a_plan_counts_what_is_made_and_adds_up_what_it_costs(stage: Stage) -> None:

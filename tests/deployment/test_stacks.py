@@ -169,23 +169,32 @@ READ, WRITE = "secretsmanager:GetSecretValue", "logs:PutLogEvents"
 POSTS, INVOKES = "execute-api:ManageConnections", "lambda:InvokeFunction"
 FRAME = f"{SOCKETS}:socket123/api/POST/@connections/c1"
 ROLES = {
-    "ApiRoleArn": {"log": "/aws/lambda/job-scheduler-prod", "invokes": True, "posts": False, "reads_sources": False},
+    "ApiRoleArn": {
+        "log": "/aws/lambda/job-scheduler-prod",
+        "invokes": True,
+        "posts": False,
+        "cuts": True,
+        "reads_sources": False,
+    },
     "SocketRoleArn": {
         "log": "/aws/lambda/job-scheduler-prod-websocket_message",
         "invokes": False,
         "posts": True,
+        "cuts": True,
         "reads_sources": False,
     },
     "WorkerRoleArn": {
         "log": "/aws/lambda/job-scheduler-worker-prod-tick",
         "invokes": False,
         "posts": True,
+        "cuts": True,
         "reads_sources": True,
     },
     "MigrateRoleArn": {
         "log": "/aws/lambda/job-scheduler-worker-prod-migrate",
         "invokes": False,
         "posts": False,
+        "cuts": False,
         "reads_sources": False,
     },
 }
@@ -200,7 +209,7 @@ def test_a_role_may_do_its_work(account: Account, told: Told, role: str) -> None
     assert account.may(told[role], WRITE, f"{LOGS}:{work['log']}:log-stream:1")
     assert account.may(told[role], INVOKES, f"{LAMBDA}:job-scheduler-worker-prod-run") is work["invokes"]
     assert account.may(told[role], POSTS, FRAME) is work["posts"]
-    assert account.may(told[role], POSTS, FRAME.replace("POST", "DELETE")) is work["posts"]
+    assert account.may(told[role], POSTS, FRAME.replace("POST", "DELETE")) is work["cuts"]
     assert account.may(told[role], "s3:GetObject", "arn:aws:s3:::sources/a.csv") is work["reads_sources"]
 
 
