@@ -1,7 +1,7 @@
 # Everything a person does with this project. Needs Python 3.11 or newer; brings the rest along itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy deploy-plan deploy-options deploy-key destroy up down reset stop-worker logs status doctor check test fast format chaos bench bench-live bench-cold
+.PHONY: help up down reset stop-worker logs status doctor check test fast format chaos bench bench-live pictures bench-cold deploy deploy-plan deploy-options destroy deploy-key
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -57,6 +57,8 @@ check: $(VENV)/tests ## Everything CI checks except the tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy && $(BIN)/mypy app.py && $(BIN)/mypy worker_fn/app.py
 	$(BIN)/lint-imports
+	$(BIN)/hadolint infra/images/Dockerfile
+	$(BIN)/docker-compose config --quiet && $(BIN)/docker-compose --profile localstack config --quiet
 	$(BIN)/cfn-lint --include-checks I --template infra/cloud/*.yaml
 	$(BIN)/python -m infra.local.dashboard
 	$(NODE) && npm --prefix frontend run check
@@ -82,6 +84,13 @@ bench: $(VENV)/tests ## Measure the queue on this computer, and its peers beside
 bench-live: $(VENV)/tests ## Measure the live feed: a thousand watchers of a whole stack (five minutes)
 	$(BIN)/python -m tests.bench.live_cost
 	$(BIN)/python -m tests.bench.live_load
+
+pictures: $(VENV)/tests ## Take README's pictures anew: the browser tests make them (five minutes)
+	$(BIN)/python -m pytest tests/e2e/test_overview_page.py tests/e2e/test_jobs_page.py
+	for theme in light dark; do \
+	  cp build/screenshots/overview-1440-$$theme.png frontend/docs/overview-$$theme.png; \
+	  cp build/screenshots/jobs-panel-1440-$$theme.png frontend/docs/jobs-$$theme.png; \
+	done
 
 bench-cold: $(VENV)/tests ## Measure what a function's cold start waits for: fails above 400 ms of imports
 	$(BIN)/python -m tests.bench.cold_start

@@ -16,7 +16,7 @@ from chalicelib.callers import Role
 from chalicelib.decoding import T, canonical, converted
 from chalicelib.errors import InvalidInput
 from chalicelib.jobs import JobStatus, Label
-from chalicelib.patterns import ID_PREFIX, LOG_CURSOR, NAME, PRINTABLE, VISIBLE_ASCII, some_of
+from chalicelib.patterns import ID_PREFIX, LOG_CURSOR, MOMENT_IN_WORDS, NAME, PRINTABLE, VISIBLE_ASCII, some_of
 from chalicelib.store.audit import AuditFilter
 from chalicelib.store.jobs import Once
 from chalicelib.store.lists import JobFilter, Part
@@ -250,7 +250,7 @@ def query_of(params: Mapping[str, list[str]], shape: type[T]) -> T:
         if len(values) > 1:
             raise InvalidInput("given more than once", name)
         if name in MOMENTS and not _DATE.match(values[0]):
-            raise InvalidInput("expected a date and time, as in 2026-11-25T09:30:00Z", name)
+            raise InvalidInput(MOMENT_IN_WORDS, name)
     return converted({name: values[0] for name, values in params.items()}, shape)
 
 

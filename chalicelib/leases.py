@@ -46,6 +46,11 @@ class Keeper:
         self._hand = hand
         self._show_life = show_life
         self._say_goodbye = say_goodbye
+        self._must_look = threading.Event()
+
+    def look(self) -> None:
+        """At all that is held, in the next beat: somebody may have been asked to end while we heard nothing."""
+        self._must_look.set()
 
     def run(self, stopped: threading.Event) -> None:
         """Every beat, until told to stop. An outage is waited out."""
@@ -58,14 +63,17 @@ class Keeper:
                     next_sign = time.monotonic() + 1.0
             except (StoreUnavailable, QueueUnavailable) as error:
                 logger.warning("leases cannot be kept now", extra={"reason": str(error)})
+                self.look()
             stopped.wait(BEAT.total_seconds())
         with contextlib.suppress(QueueUnavailable):
             self._say_goodbye()
 
     def _beat(self) -> None:
+        must_look = self._must_look.is_set()
+        self._must_look.clear()
         held = self._hand.held()
         now = time.monotonic()
-        due = [attempt for attempt in held if now - attempt.held_since >= RENEW_AFTER.total_seconds()]
+        due = [each for each in held if must_look or now - each.held_since >= RENEW_AFTER.total_seconds()]
         if due:
             self._renew(due)
         self._report(held)

@@ -13,6 +13,8 @@ LOG_CURSOR = r"^[0-9]{1,9}-[0-9]{1,9}\Z"
 EVENT_ID = r"^[0-9]{1,15}-[0-9]{1,19}\Z"
 ID_PREFIX = r"^[0-9A-Fa-f](-?[0-9A-Fa-f]){0,31}-?\Z"
 
+MOMENT_IN_WORDS = "expected a date and time, as in 2026-11-25T09:30:00Z"
+
 _WORDS: Mapping[str, str] = {
     NAME: "expected letters, digits and _ . : - , beginning with a letter or digit",
     PRINTABLE: "expected text without control characters",
@@ -32,6 +34,8 @@ def some_of(names: Iterable[str]) -> str:
 
 def in_words(reason: str) -> str:
     """What msgspec says of a text. A pattern that is not ours stays."""
+    if reason.startswith("Invalid RFC3339 encoded datetime"):
+        return MOMENT_IN_WORDS
     pattern = reason.partition("matching regex ")[2]
     for ours, words in _WORDS.items():
         if pattern == repr(ours):

@@ -41,10 +41,15 @@ RateLimit = JobsASecond | Rate  # a number: jobs a second
 
 
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """None: no limit, no default. version: one more with every change, 0 where nobody has set anything."""
+    """None: no limit, no default. version: one more with every change, 0 where nobody has set anything.
+
+    paused_at, paused_by: None where it is not paused, or where nobody knows.
+    """
 
     name: str
     paused: bool = False
+    paused_at: datetime | None = None
+    paused_by: str | None = None
     max_running: int | None = None
     rate_limit: Rate | None = None
     max_running_per_key: int | None = None

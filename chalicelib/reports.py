@@ -12,7 +12,7 @@ import msgspec
 from chalicelib.figures import KeyCounts, MinuteStats, Overview, QueueStats, Stats
 from chalicelib.joblog import LogLine
 from chalicelib.queue_settings import QueueSettings, Rate
-from chalicelib.views import LogLineView, Time, rfc3339
+from chalicelib.views import LogLineView, Time, maybe, rfc3339
 from chalicelib.workers import WorkerReport
 
 
@@ -25,10 +25,12 @@ class LogsView(msgspec.Struct, frozen=True):
 
 class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     """A queue: what is set of it, and what waits in it. oldest_age_seconds: of what is due; keys: of its jobs, null without
-    Redis."""
+    Redis; paused_at, paused_by: null where it is not paused."""
 
     name: str
     paused: bool
+    paused_at: Time | None
+    paused_by: str | None
     max_running: int | None
     rate_limit: Rate | None
     max_running_per_key: int | None
@@ -139,6 +141,8 @@ def queue_view(settings: QueueSettings, stats: QueueStats) -> QueueView:
     return QueueView(
         name=settings.name,
         paused=settings.paused,
+        paused_at=maybe(settings.paused_at),
+        paused_by=settings.paused_by,
         max_running=settings.max_running,
         rate_limit=settings.rate_limit,
         max_running_per_key=settings.max_running_per_key,

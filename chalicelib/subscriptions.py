@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
+
 from chalicelib.connections import Connection, Connections
 from chalicelib.errors import QueueUnavailable
 from chalicelib.events import PONG, ClientMessage, Ping, Subscription, subscribed
@@ -31,9 +33,10 @@ class Subscriptions:
             return None
 
     def _subscribe(self, connection: Connection, asked: Subscription) -> bytes | None:
-        """Where it has missed nothing, it goes on from where it says it was."""
-        if not self._connections.subscribe(connection, asked):
+        """Where it has missed nothing, it goes on from where it says it was; else it reads, so nobody else need tell it to."""
+        after = asked.after
+        if after is not None and self._stream.is_whole_after(after) != [True]:
+            after = self._stream.last()
+        if not self._connections.subscribe(connection, msgspec.structs.replace(asked, after=after)):
             return None
-        if asked.after is not None and self._stream.is_whole_after(asked.after) == [True]:
-            return subscribed(asked.after)
-        return subscribed(self._stream.last())
+        return subscribed(after or self._stream.last())

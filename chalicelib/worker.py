@@ -221,7 +221,7 @@ class Worker:
     def _listen(self) -> None:
         while not self._closed.is_set():
             try:
-                self._workers.listen(self._wake, self._hand.cancel, self._closed.is_set)
+                self._workers.listen(self._wake, self._hand.cancel, self._keeper.look, self._closed.is_set)
             except QueueUnavailable as error:
                 logger.warning("cannot hear the bell now", extra={"reason": str(error)})
                 self._closed.wait(RETRY_SECONDS)

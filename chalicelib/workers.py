@@ -82,23 +82,27 @@ class Workers:
             batch.commands.publish(CANCEL_CHANNEL, _NUDGE.pack(job.id.bytes, job.attempt))
 
     def listen(
-        self, on_wake: Callable[[str], None], on_cancel: Callable[[UUID, int], None], should_stop: Callable[[], bool]
+        self,
+        on_wake: Callable[[str], None],
+        on_cancel: Callable[[UUID, int], None],
+        on_hearing: Callable[[], None],
+        should_stop: Callable[[], bool],
     ) -> None:
         """Until told to stop, call ``on_wake`` with a queue that has news, ``on_cancel`` with an attempt that must end.
 
-        Raises QueueUnavailable.
+        on_hearing: once nothing will be missed any more that is said from then on. Raises QueueUnavailable.
         """
-        with reaching_redis(), self._redis.pubsub(ignore_subscribe_messages=True) as bell:
+        with reaching_redis(), self._redis.pubsub() as bell:
             bell.subscribe(WAKE_CHANNEL, CANCEL_CHANNEL)
             while not should_stop():
-                message = bell.get_message(timeout=0.25)
-                if message is None:
-                    continue
-                if message["channel"] == CANCEL_CHANNEL.encode():
-                    job_id, attempt = _NUDGE.unpack(message["data"])
-                    on_cancel(UUID(bytes=job_id), attempt)
-                else:
-                    on_wake(text(message["data"]))
+                match bell.get_message(timeout=0.25):
+                    case {"type": "subscribe", "data": 2}:  # both of them
+                        on_hearing()
+                    case {"type": "message", "channel": channel, "data": data} if text(channel) == CANCEL_CHANNEL:
+                        job_id, attempt = _NUDGE.unpack(data)
+                        on_cancel(UUID(bytes=job_id), attempt)
+                    case {"type": "message", "data": data}:
+                        on_wake(text(data))
 
 
 def _seen(encoded: bytes, at: float) -> WorkerReport:

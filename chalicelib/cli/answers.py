@@ -97,6 +97,8 @@ class Rate(msgspec.Struct, frozen=True):
 class Queue(msgspec.Struct, frozen=True):
     name: str
     paused: bool = False
+    paused_at: datetime | None = None
+    paused_by: str | None = None
     max_running: int | None = None
     rate_limit: Rate | None = None
     max_running_per_key: int | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from chalicelib.cli.answers import Queue, Rate
-from chalicelib.cli.moments import length, parse_duration, whole
+from chalicelib.cli.moments import ago, length, parse_duration, whole
 
 T = TypeVar("T")
 
@@ -111,7 +111,7 @@ def limits_of(queue: Queue) -> str:
 
 def facts_of(queue: Queue) -> Iterator[tuple[str, str]]:
     """Name and value; an empty value is not worth a line."""
-    yield "state", "paused" if queue.paused else "runs"
+    yield "state", _pause(queue) if queue.paused else "runs"
     yield "jobs", ", ".join(f"{count:,} {status}" for status, count in queue.depth.items() if count) or "none"
     yield "oldest", "" if queue.oldest_age_seconds is None else f"due for {length(queue.oldest_age_seconds)}"
     yield "a minute", f"{queue.in_per_minute or 0:g} in, {queue.out_per_minute or 0:g} out"
@@ -120,6 +120,11 @@ def facts_of(queue: Queue) -> Iterator[tuple[str, str]]:
     yield "default priority", _said(queue.default_priority)
     yield "default attempts", _said(queue.default_max_attempts)
     yield "default timeout", "" if queue.default_timeout_seconds is None else length(queue.default_timeout_seconds)
+
+
+def _pause(queue: Queue) -> str:
+    since = "" if queue.paused_at is None else f" {ago(queue.paused_at)}"
+    return f"paused{since}" + (f" by {queue.paused_by}" if queue.paused_by else "")
 
 
 def _said(value: int | None) -> str:

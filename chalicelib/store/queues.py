@@ -15,7 +15,8 @@ from chalicelib.store.unfinished import queues_after
 
 _COLUMNS: LiteralString = """
     name, paused, max_running, rate_limit, rate_seconds, rate_burst, max_running_per_key, key_rate_limit, key_rate_seconds,
-    key_rate_burst, weight, default_priority, default_max_attempts, default_timeout_seconds, version, updated_at
+    key_rate_burst, weight, default_priority, default_max_attempts, default_timeout_seconds, version, updated_at,
+    CASE WHEN paused THEN paused_at END, CASE WHEN paused THEN paused_by END
 """
 
 
@@ -48,10 +49,11 @@ class QueueStore:
                 """
             INSERT INTO queues AS old
                    (name, paused, max_running, rate_limit, rate_seconds, rate_burst, max_running_per_key, key_rate_limit,
-                    key_rate_seconds, key_rate_burst, weight, default_priority, default_max_attempts, default_timeout_seconds)
+                    key_rate_seconds, key_rate_burst, weight, default_priority, default_max_attempts, default_timeout_seconds,
+                    paused_at, paused_by)
             VALUES (%(name)s, %(paused)s, %(max_running)s, %(rate_limit)s, %(rate_seconds)s, %(rate_burst)s,
                     %(max_running_per_key)s, %(key_rate_limit)s, %(key_rate_seconds)s, %(key_rate_burst)s, %(weight)s,
-                    %(default_priority)s, %(default_max_attempts)s, %(default_timeout_seconds)s)
+                    %(default_priority)s, %(default_max_attempts)s, %(default_timeout_seconds)s, now(), %(actor_name)s::text)
             ON CONFLICT (name) DO UPDATE
                SET paused = excluded.paused, max_running = excluded.max_running, rate_limit = excluded.rate_limit,
                    rate_seconds = excluded.rate_seconds, rate_burst = excluded.rate_burst,
@@ -60,6 +62,8 @@ class QueueStore:
                    weight = excluded.weight, default_priority = excluded.default_priority,
                    default_max_attempts = excluded.default_max_attempts,
                    default_timeout_seconds = excluded.default_timeout_seconds,
+                   paused_at = CASE WHEN old.paused THEN old.paused_at ELSE excluded.paused_at END,
+                   paused_by = CASE WHEN old.paused THEN old.paused_by ELSE excluded.paused_by END,
                    version = old.version + 1, updated_at = now()
              WHERE old.version = %(version)s
             RETURNING """
@@ -80,10 +84,12 @@ def _settings(rows: Iterable[Row]) -> list[QueueSettings]:
 
 def _one(name: str, paused: bool, max_running: int | None, *rest: Any) -> QueueSettings:  # noqa: FBT001 (a row's column)
     rate, max_running_per_key, key_rate, rest = rest[:3], rest[3], rest[4:7], rest[7:]
-    weight, priority, attempts, timeout, version, updated_at = rest
+    weight, priority, attempts, timeout, version, updated_at, paused_at, paused_by = rest
     return QueueSettings(
         name=name,
         paused=paused,
+        paused_at=paused_at,
+        paused_by=paused_by,
         max_running=max_running,
         rate_limit=_rate(*rate),
         max_running_per_key=max_running_per_key,

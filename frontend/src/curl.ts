@@ -4,22 +4,26 @@ import { submissionBody, type Submission, type SubmitOptions } from "./api/calls
 import { exactly } from "./exact";
 import type { Job, JobType } from "./jobs";
 
-/** withKey: where callers need one, which the command takes from the environment. */
-export function curlSubmit(origin: string, submission: Submission, withKey = false): string {
-  return [
-    `curl -sS ${quoted(new URL("api/jobs", origin).href)}`,
-    ...(withKey ? [`  -H "Authorization: Bearer $JOBS_KEY"`] : []),
-    `  -H ${quoted("Content-Type: application/json")}`,
-    `  -d ${quoted(submissionBody(submission))}`,
-  ].join(" \\\n");
+/** origin: where the dashboard is. hasKey: whether callers need one, which commands take from the environment. */
+export interface Caller {
+  readonly origin: string;
+  readonly hasKey: boolean;
 }
 
-export function curlShow(origin: string, id: string): string {
-  return `curl -sS ${quoted(new URL(`api/jobs/${encodeURIComponent(id)}`, origin).href)}`;
+/** For whoever has submitted none yet. */
+export const FIRST_JOB: Submission = { jobType: "process_data", payload: '{"user_id": 101}', options: {} };
+
+export function curlSubmit(caller: Caller, submission: Submission): string {
+  const json = [`-H ${quoted("Content-Type: application/json")}`, `-d ${quoted(submissionBody(submission))}`];
+  return curl(caller, "api/jobs", ...json);
+}
+
+export function curlShow(caller: Caller, id: string): string {
+  return curl(caller, `api/jobs/${encodeURIComponent(id)}`);
 }
 
 /** Submits the same job again. Defaults stay out of it. */
-export function curlAgain(origin: string, job: Job, jobType: JobType | undefined): string {
+export function curlAgain(caller: Caller, job: Job, jobType: JobType | undefined): string {
   const options: SubmitOptions = {
     ...(job.queue !== "default" && { queue: job.queue }),
     ...(job.priority !== 0 && { priority: job.priority }),
@@ -27,7 +31,12 @@ export function curlAgain(origin: string, job: Job, jobType: JobType | undefined
     ...(job.timeout_seconds !== jobType?.timeout_seconds && { timeout_seconds: job.timeout_seconds }),
     ...(job.tags.length > 0 && { tags: job.tags }),
   };
-  return curlSubmit(origin, { jobType: job.job_type, payload: exactly(job, "payload"), options });
+  return curlSubmit(caller, { jobType: job.job_type, payload: exactly(job, "payload"), options });
+}
+
+function curl({ origin, hasKey }: Caller, path: string, ...options: readonly string[]): string {
+  const key = hasKey ? [`-H "Authorization: Bearer $JOBS_KEY"`] : [];
+  return [`curl -sS ${quoted(new URL(path, origin).href)}`, ...key, ...options].join(" \\\n  ");
 }
 
 function quoted(text: string): string {

@@ -52,27 +52,29 @@ export function applyUpdates(list: JobList, updates: readonly Job[]): JobList {
 /**
  * The list after its newest page was read again.
  *
- * heard: ids that were pushed while the answer was on its way. They are the only rows that an answer without them may not
- * remove: they can be newer than it is.
+ * heard: what was pushed while the answer was on its way. It can be newer than the answer, which may not remove or change it.
  */
-export function afterRead(known: JobList, page: JobPage, heard: ReadonlySet<string>, readAt: number): JobList {
-  const answered = new Set(page.jobs.map((job) => job.id));
+export function afterRead(known: JobList, page: JobPage, heard: readonly Job[], readAt: number): JobList {
   const oldest = bottomOf(page);
-  const kept = known.rows.filter((row) => heard.has(row.id) && !answered.has(row.id) && row.id > oldest);
-  const rows = [...kept, ...newerOfBoth(known, page.jobs)];
-  return withRows({ ...known, oldest, next: page.next, readAt }, rows, remembered(known.versions, page.jobs));
+  const list = { ...known, oldest, next: page.next, readAt };
+  const told = newestOfEach(heard);
+  const rows = [...newerOfBoth(known, page.jobs, told), ...missedBy(page, list, told)];
+  return withRows(list, rows, remembered(known.versions, page.jobs));
 }
 
-/** The list with an older page below it. */
-export function afterMore(known: JobList, page: JobPage): JobList {
-  const oldest = bottomOf(page);
-  const shown = new Set(known.rows.map((row) => row.id));
-  const added = newerOfBoth(known, page.jobs).filter((job) => !shown.has(job.id));
-  return withRows(
-    { ...known, oldest, next: page.next },
-    [...known.rows, ...added],
-    remembered(known.versions, page.jobs),
-  );
+/** The list with an older page below it. heard: as above; the rows that are shown have it already. */
+export function afterMore(known: JobList, page: JobPage, heard: readonly Job[]): JobList {
+  const list = { ...known, oldest: bottomOf(page), next: page.next };
+  const told = newestOfEach(heard);
+  const below = [...newerOfBoth(known, page.jobs, told), ...missedBy(page, list, told)];
+  const added = below.filter(({ id }) => rowOf(known, id) === undefined);
+  return withRows(list, [...known.rows, ...added], remembered(known.versions, page.jobs));
+}
+
+/** What was pushed and belongs to the list, though the answer is without it. */
+function missedBy({ jobs }: JobPage, list: JobList, told: readonly Job[]): readonly Job[] {
+  const answered = new Set(jobs.map(({ id }) => id));
+  return told.filter((job) => !answered.has(job.id) && job.version >= versionOf(list, job.id) && belongs(list, job));
 }
 
 /** A short page may have looked further down than its last job: its cursor is the id that it came to. */
@@ -148,9 +150,18 @@ function newestFirst(a: Job, b: Job): number {
   return a.id < b.id ? 1 : -1;
 }
 
-/** Of each answered job the newer account; none when the newer one said that it has left the filter. */
-function newerOfBoth(known: JobList, answer: readonly Job[]): readonly Job[] {
-  return answer.flatMap((job) => (job.version < versionOf(known, job.id) ? (rowOf(known, job.id) ?? []) : job));
+/**
+ * Of each answered job the newest account; none when that said that it has left the filter. A push of a job that was further
+ * down than the rows is in none of them: only its version is known.
+ */
+function newerOfBoth(known: JobList, answer: readonly Job[], told: readonly Job[]): readonly Job[] {
+  const pushed = new Map(told.map((job) => [job.id, job]));
+  return answer.flatMap((job) => {
+    const push = pushed.get(job.id);
+    const newest = push !== undefined && push.version > job.version ? push : job;
+    if (newest.version < versionOf(known, job.id)) return rowOf(known, job.id) ?? [];
+    return newest === job || matches(known.filter, newest) ? newest : [];
+  });
 }
 
 function withRows(list: JobList, rows: readonly Job[], versions: ReadonlyMap<string, number>): JobList {

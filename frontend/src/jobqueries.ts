@@ -22,6 +22,7 @@ const FIRST_ROWS = 100;
 const PAGE_ROWS = 1_000;
 const READ_AGAIN_MS_A_ROW = 6; // twenty thousand rows take a while, and are asked for more seldom
 const READ_AGAIN_LIVE_MS = 60_000; // a push is a courtesy: one that got lost is made up for within this time
+const READ_AGAIN_BY_CLOCK_MS = 10_000; // that a job has come due, or has grown too old for the list, nobody pushes
 const READ_LOG_MS = 1_000;
 const READ_AGAIN_MS = 10_000; // while nothing is pushed, or a read has failed
 
@@ -52,15 +53,20 @@ export function useJobs(filter: JobFilter): Jobs {
     structuralSharing: false, // lists share what has not changed by themselves, and comparing long ones takes its time
     refetchInterval: ({ state: { status, data } }) =>
       Math.max(
-        state === "live" && status === "success" ? READ_AGAIN_LIVE_MS : READ_AGAIN_MS,
+        state === "live" && status === "success" ? liveInterval(filter) : READ_AGAIN_MS,
         (data?.rows.length ?? 0) * READ_AGAIN_MS_A_ROW,
       ),
   });
-  const more = useMutation({ mutationFn: () => readMore(client, filter) });
+  const more = useMutation({ mutationFn: () => readMore(client, feed, filter) });
   return {
     query,
     more: { read: () => { more.mutate(); }, isReading: more.isPending, hasFailed: more.isError },
   };
+}
+
+function liveInterval({ status, within }: JobFilter): number {
+  const changesByItself = within !== null || status === "QUEUED" || status === "SCHEDULED" || status === "RETRYING";
+  return changesByItself ? READ_AGAIN_BY_CLOCK_MS : READ_AGAIN_LIVE_MS;
 }
 
 /** Brings what is pushed into the list. */
@@ -79,26 +85,30 @@ function interestIn(queue: string | null, jobType: string | null): Interest {
   return jobType === null ? { jobs: "all" } : { jobTypes: [jobType] };
 }
 
-/** Pushes heard while the answer was on its way are newer than it, or may be: they stay. */
 async function readList(client: QueryClient, feed: Feed, filter: JobFilter, signal: AbortSignal): Promise<JobList> {
-  const heard: Job[] = [];
-  const stop = feed.jobs.listen((jobs) => heard.push(...jobs));
-  try {
-    const readAt = Date.now();
-    const page = await readJobs(filter, rowsToRead(client, filter), signal);
-    const known = knownList(client, filter) ?? applyUpdates(emptyList(filter), heard);
-    return afterRead(known, page, new Set(heard.map((job) => job.id)), readAt);
-  } finally {
-    stop();
-  }
+  const readAt = Date.now();
+  const [page, heard] = await withPushes(feed, () => readJobs(filter, rowsToRead(client, filter), signal));
+  return afterRead(knownList(client, filter) ?? emptyList(filter), page, heard, readAt);
 }
 
-async function readMore(client: QueryClient, filter: JobFilter): Promise<void> {
+async function readMore(client: QueryClient, feed: Feed, filter: JobFilter): Promise<void> {
   const next = knownList(client, filter)?.next;
   if (!next) return;
   const shown = knownList(client, filter)?.rows.length ?? 0;
-  const page = await readOlderJobs(next, Math.min(PAGE_ROWS, Math.max(FIRST_ROWS, shown)), new AbortController().signal);
-  client.setQueryData<JobList>(jobsKey(filter), (list) => (list?.next === next ? afterMore(list, page) : list));
+  const wanted = Math.min(PAGE_ROWS, Math.max(FIRST_ROWS, shown));
+  const [page, heard] = await withPushes(feed, () => readOlderJobs(next, wanted, new AbortController().signal));
+  client.setQueryData<JobList>(jobsKey(filter), (list) => (list?.next === next ? afterMore(list, page, heard) : list));
+}
+
+/** An answer, and what was pushed while it was on its way: that is newer than it, or may be. */
+async function withPushes<T>(feed: Feed, read: () => Promise<T>): Promise<readonly [T, readonly Job[]]> {
+  const heard: Job[] = [];
+  const stop = feed.jobs.listen((jobs) => heard.push(...jobs));
+  try {
+    return [await read(), heard];
+  } finally {
+    stop();
+  }
 }
 
 /** As many as are shown, so that one answer brings all of them up to date. */
@@ -126,7 +136,7 @@ export function useJob(id: string): UseQueryResult<Job | null> {
     queryFn: ({ signal }) => readJob(client, feed, id, signal),
     placeholderData: () => listedJob(client, id),
     gcTime: 0,
-    refetchInterval: ({ state: { status } }) => (state === "live" && status === "success" ? false : READ_AGAIN_MS),
+    refetchInterval: ({ state: { status } }) => (state === "live" && status === "success" ? READ_AGAIN_LIVE_MS : READ_AGAIN_MS),
   });
 }
 
@@ -143,15 +153,10 @@ class OldAnswer extends Error {}
 
 /** The job as answered, or as a push told it while the answer was on its way. */
 async function readJob(client: QueryClient, feed: Feed, id: string, signal: AbortSignal): Promise<Job | null> {
-  const heard: Job[] = [];
-  const stop = feed.jobs.listen((jobs) => heard.push(...jobs.filter((job) => job.id === id)));
-  try {
-    const answer = await findJob(id, signal);
-    const known = client.getQueryData<Job | null>(jobKey(id));
-    return answer && newest(answer, known ? [...heard, known] : heard);
-  } finally {
-    stop();
-  }
+  const [answer, heard] = await withPushes(feed, () => findJob(id, signal));
+  const known = client.getQueryData<Job | null>(jobKey(id));
+  const told = heard.filter((job) => job.id === id);
+  return answer && newest(answer, known ? [...told, known] : told);
 }
 
 /** An answer that is older than a move we know of is asked for again: a push does not tell all of it. */

@@ -5,7 +5,7 @@ import { duration } from "./times";
 
 export type QueueView = Schemas["QueueView"];
 type Rate = Schemas["Rate"];
-type Limits = Omit<QueueView, "name" | "paused" | "depth" | "oldest_age_seconds" | "in_per_minute" | "out_per_minute" | "keys">;
+type Limits = Omit<QueueView, "name" | "paused" | "paused_at" | "paused_by" | "depth" | "oldest_age_seconds" | "in_per_minute" | "out_per_minute" | "keys">;
 
 /** What keeps jobs from starting; none: nothing does. */
 export function limitsOf(queue: Limits): readonly string[] {

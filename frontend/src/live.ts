@@ -152,9 +152,16 @@ export class Live {
 
   /** One page goes and another comes in one and the same moment: that is one subscription. */
   private tellSoon(): void {
-    queueMicrotask(() => {
-      if (this.socket?.readyState === WebSocket.OPEN && !this.isOlder) this.ask(subscriptionTo(this.interests));
-    });
+    queueMicrotask(() => { this.askAgain(); });
+  }
+
+  /**
+   * One question at a time: asked before the first answer, the next one could not go on after the event which that names, and
+   * everything would be read twice.
+   */
+  private askAgain(): void {
+    if (this.socket?.readyState !== WebSocket.OPEN || this.isOlder || this.answer !== undefined) return;
+    this.ask(subscriptionTo(this.interests));
   }
 
   /**
@@ -187,13 +194,14 @@ export class Live {
     this.options.onSubscribed?.();
     if (this.isOlder) {
       this.isOlder = false; // it was only slow
-      this.ask(subscriptionTo(this.interests));
+      this.askAgain();
       return;
     }
     const isSeamless = eventId !== undefined && eventId === this.askedAfter;
     const isReading = this.connection.phase === "reading";
     if (!isSeamless || !(this.isWhole || isReading)) void this.catchUp();
     else if (!isReading) this.show({ state: "live", phase: "following" });
+    this.askAgain();
   }
 
   private answered(): void {
@@ -254,6 +262,7 @@ export class Live {
       case "Resync":
         this.answered();
         void this.catchUp();
+        this.askAgain();
         break;
       case "Stats":
         this.options.onStats(frame.data);

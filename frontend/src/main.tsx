@@ -10,6 +10,7 @@ import { Feed } from "./feed";
 import { isFinal } from "./http";
 import { Live } from "./live";
 import { SourcesContext } from "./queries";
+import { readAgain } from "./reading";
 import { router } from "./router";
 import { session } from "./session";
 import { savedTheme, show } from "./theme";
@@ -50,13 +51,6 @@ function follow(): void {
     stop = null;
     client.clear();
   }
-}
-
-/** All that is shown, by reads begun from now on; the rest is marked as old, and is read when it is shown next. */
-async function readAgain(queries: QueryClient): Promise<void> {
-  await queries.cancelQueries();
-  await queries.invalidateQueries({ refetchType: "none" });
-  await queries.refetchQueries({ type: "active" }, { throwOnError: true });
 }
 
 const root = document.getElementById("root");

@@ -35,8 +35,9 @@ const schedules = createRoute({
   validateSearch: schedulesSearch,
   component: lazyRouteComponent(() => import("./pages/schedules"), "SchedulesPage"),
 });
+/** No name of a schedule begins with a "+", but one may be "new". */
 const newSchedule = createRoute({
-  ...at("/schedules/new"),
+  ...at("/schedules/+new"),
   component: lazyRouteComponent(() => import("./pages/schedule/edit"), "NewSchedulePage"),
 });
 const schedule = createRoute({

@@ -94,9 +94,11 @@ function given<T extends object>(values: T): { [Name in keyof T]?: Exclude<T[Nam
   };
 }
 
+/** As the API takes it, also where a day alone was written. */
 function moment(raw: Raw, name: string): string | undefined {
   const value = text(raw, name);
-  return value !== undefined && !Number.isNaN(Date.parse(value)) ? value : undefined;
+  const at = value !== undefined && /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : NaN;
+  return Number.isNaN(at) ? undefined : new Date(at).toISOString();
 }
 
 export function filterOf(search: JobsSearch): JobFilter {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { jobsQuery, nextQuery, submissionBody } from "../src/api/calls";
-import { curlAgain, curlSubmit } from "../src/curl";
+import { curlAgain, curlShow, curlSubmit } from "../src/curl";
 import { ALL_JOBS } from "../src/jobs";
 import { hrefTo } from "../src/route";
-import { filterOf, jobsSearch, parsed } from "../src/search";
+import { auditSearch, filterOf, jobsSearch, parsed } from "../src/search";
 import { aJob } from "./job";
 
 describe("the address", () => {
@@ -16,9 +16,14 @@ describe("the address", () => {
     },
   );
 
-  it.each(["", "status=LOST", "page=2", "status=", "created_after=soon", "id=xyz", "within=3w"])("that says nothing known shows all jobs: %s", (query) => {
+  it.each(["", "status=LOST", "page=2", "status=", "created_after=soon", "created_after=1", "id=xyz", "within=3w"])("that says nothing known shows all jobs: %s", (query) => {
     expect(jobsSearch(parsed(query))).toEqual({});
   });
+});
+
+it("a day alone in an address is its first moment, as the API takes it", () => {
+  expect(jobsSearch({ created_after: "2026-11-01" })).toEqual({ created_after: "2026-11-01T00:00:00.000Z" });
+  expect(auditSearch({ until: "2026-11-01T02:00:00+02:00" })).toEqual({ until: "2026-11-01T00:00:00.000Z" });
 });
 
 it("a list is asked for by everything that it is filtered by", () => {
@@ -40,17 +45,25 @@ it("a payload is sent as it was typed, so that large numbers keep their digits",
 
 describe("the command", () => {
   it("quotes for the shell", () => {
-    const command = curlSubmit("http://localhost:8000/", { jobType: "echo", payload: `"it's"`, options: {} });
+    const command = curlSubmit({ origin: "http://localhost:8000/", hasKey: false }, { jobType: "echo", payload: `"it's"`, options: {} });
 
     expect(command).toContain(String.raw`-d '{"job_type": "echo", "payload": "it'\''s"}'`);
     expect(command).toContain("curl -sS 'http://localhost:8000/api/jobs'");
   });
 
+  it("takes the key from the environment, where one is needed", () => {
+    expect(curlShow({ origin: "http://h/", hasKey: true }, "01a")).toBe(
+      `curl -sS 'http://h/api/jobs/01a' \\\n  -H "Authorization: Bearer $JOBS_KEY"`,
+    );
+    expect(curlShow({ origin: "http://h/", hasKey: false }, "01a")).toBe("curl -sS 'http://h/api/jobs/01a'");
+  });
+
   it("names what is not the default", () => {
+    const caller = { origin: "http://h/", hasKey: false };
     const jobType = { name: "echo", description: "", timeout_seconds: 30, max_attempts: 3, schema: {} };
 
-    expect(curlAgain("http://h/", aJob(1), jobType)).not.toContain("max_attempts");
-    expect(curlAgain("http://h/", aJob(1, { max_attempts: 7, queue: "slow" }), jobType)).toContain(
+    expect(curlAgain(caller, aJob(1), jobType)).not.toContain("max_attempts");
+    expect(curlAgain(caller, aJob(1, { max_attempts: 7, queue: "slow" }), jobType)).toContain(
       '"queue": "slow", "max_attempts": 7',
     );
   });

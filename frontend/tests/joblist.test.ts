@@ -5,7 +5,7 @@ import { aJob } from "./job";
 
 const ALL = ALL_JOBS;
 const FAILED: JobFilter = { ...ALL_JOBS, status: "FAILED" };
-const NOTHING_HEARD: ReadonlySet<string> = new Set();
+const NOTHING_HEARD: readonly Job[] = [];
 
 function listed(jobs: readonly Job[], { filter = ALL, next = null }: { filter?: JobFilter; next?: string | null } = {}): JobList {
   return afterRead(emptyList(filter), { jobs, next }, NOTHING_HEARD, 0);
@@ -91,7 +91,7 @@ describe("a read", () => {
   it("without a job that was pushed meanwhile keeps that job", () => {
     const known = applyUpdates(listed([aJob(1)]), [aJob(2)]);
 
-    const list = afterRead(known, { jobs: [aJob(1)], next: null }, new Set([aJob(2).id]), 1);
+    const list = afterRead(known, { jobs: [aJob(1)], next: null }, [aJob(2)], 1);
 
     expect(shown(list)).toEqual(["2 QUEUED v1", "1 QUEUED v1"]);
   });
@@ -138,16 +138,48 @@ describe("a short page", () => {
 
 describe("more rows", () => {
   it("go below, each once", () => {
-    const list = afterMore(listed([aJob(4), aJob(3)], { next: "?cursor=3" }), { jobs: [aJob(3), aJob(2)], next: "?cursor=2" });
+    const list = afterMore(listed([aJob(4), aJob(3)], { next: "?cursor=3" }), { jobs: [aJob(3), aJob(2)], next: "?cursor=2" }, NOTHING_HEARD);
 
     expect(shown(list)).toEqual(["4 QUEUED v1", "3 QUEUED v1", "2 QUEUED v1"]);
     expect(list.next).toBe("?cursor=2");
   });
 
   it("take pushes from then on", () => {
-    const list = afterMore(listed([aJob(4)], { next: "?cursor=4" }), { jobs: [aJob(2)], next: null });
+    const list = afterMore(listed([aJob(4)], { next: "?cursor=4" }), { jobs: [aJob(2)], next: null }, NOTHING_HEARD);
 
     expect(shown(applyUpdates(list, [aJob(1, { version: 9 })]))).toContain("1 QUEUED v9");
+  });
+});
+
+describe("a push of a job that is further down, while the rows there are being read,", () => {
+  const list = listed([aJob(4)], { next: `?cursor=${aJob(4).id}` });
+  const push = aJob(2, { status: "RUNNING", version: 3 });
+
+  it("is in its row, though the answer is older", () => {
+    const more = afterMore(applyUpdates(list, [push]), { jobs: [aJob(2), aJob(1)], next: null }, [push]);
+
+    expect(shown(more)).toEqual(["4 QUEUED v1", "2 RUNNING v3", "1 QUEUED v1"]);
+  });
+
+  it("is in its row when the newest page reaches further than before", () => {
+    const read = afterRead(applyUpdates(list, [push]), { jobs: [aJob(4), aJob(2)], next: null }, [push], 1);
+
+    expect(shown(read)).toEqual(["4 QUEUED v1", "2 RUNNING v3"]);
+  });
+
+  it("makes a row where the answer came too early to have it", () => {
+    const more = afterMore(applyUpdates(list, [push]), { jobs: [aJob(1)], next: null }, [push]);
+
+    expect(shown(more)).toEqual(["4 QUEUED v1", "2 RUNNING v3", "1 QUEUED v1"]);
+  });
+
+  it("keeps it out of a filter that it has left", () => {
+    const failed = listed([], { filter: FAILED, next: `?cursor=${aJob(4).id}` });
+    const answer = aJob(2, { status: "FAILED", version: 2 });
+
+    const more = afterMore(applyUpdates(failed, [push]), { jobs: [answer], next: null }, [push]);
+
+    expect(shown(more)).toEqual([]);
   });
 });
 

@@ -235,10 +235,29 @@ describe("what pages want to be told", () => {
     expect(reads.begun).toBe(1);
   });
 
+  it.each([
+    ["", { type: "Subscribed", event_id: "5-0" }],
+    [", though something was missed", { type: "Resync", event_id: "5-0" }],
+  ])("is asked for after the answer to what was asked before, and nothing is read twice%s", async (_, answer) => {
+    const socket = FakeSocket.last;
+    live.want({ stats: true });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(socket.said).toEqual([{ action: "subscribe", batch: true }]);
+
+    socket.tell(answer);
+    expect(socket.said.at(-1)).toEqual({ action: "subscribe", batch: true, stats: true, after: "5-0" });
+    socket.tell({ type: "Subscribed", event_id: "5-0" });
+    await reads.end();
+
+    expect(live.current().state).toBe("live");
+    expect(reads.begun).toBe(1);
+  });
+
   it("is one subscription when one page makes way for another", async () => {
     const socket = await madeLive();
     const release = live.want({ stats: true });
     await vi.advanceTimersByTimeAsync(0);
+    socket.tell({ type: "Subscribed", event_id: "5-0" });
     const said = socket.said.length;
 
     release();

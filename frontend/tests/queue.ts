@@ -4,6 +4,8 @@ import type { QueueView } from "../src/limits";
 export const FREE: QueueView = {
   name: "mail",
   paused: false,
+  paused_at: null,
+  paused_by: null,
   max_running: null,
   rate_limit: null,
   max_running_per_key: null,

@@ -7,7 +7,7 @@ import { aJob } from "./job";
 const RUNNING: JobFilter = { ...ALL_JOBS, status: "RUNNING" };
 
 function listed(jobs: readonly Job[], { filter = ALL_JOBS, next = null }: { filter?: JobFilter; next?: string | null } = {}): JobList {
-  return afterRead(emptyList(filter), { jobs, next }, new Set(), 0);
+  return afterRead(emptyList(filter), { jobs, next }, [], 0);
 }
 
 function seen({ rows, news }: Shown): readonly string[] {
@@ -66,7 +66,7 @@ describe("rows that are held", () => {
   it("are followed by older ones", () => {
     const list = listed([aJob(4)], { next: "?cursor=4" });
 
-    const held = heldOf(list.rows, afterMore(applyUpdates(list, [aJob(9)]), { jobs: [aJob(3), aJob(2)], next: null }));
+    const held = heldOf(list.rows, afterMore(applyUpdates(list, [aJob(9)]), { jobs: [aJob(3), aJob(2)], next: null }, []));
 
     expect(seen(held)).toEqual(["4 QUEUED", "3 QUEUED", "2 QUEUED", "1 new"]);
   });

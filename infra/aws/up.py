@@ -28,7 +28,7 @@ OF_SERVICE = ("ImageUri", "MinTasks", "MaxTasks", "Capacity", "Slots", "TargetAg
 PUSH = """\
 The worker's image is not there yet. With Docker on this computer:
   aws ecr get-login-password | docker login --username AWS --password-stdin {registry}
-  docker build --file infra/images/worker.Dockerfile --tag {uri}:1 . && docker push {uri}:1
+  docker build --file infra/images/Dockerfile --target worker --tag {uri}:1 . && docker push {uri}:1
   make deploy STAGE={stage} OPTIONS="ImageUri={uri}:1"
 """
 

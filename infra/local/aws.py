@@ -24,9 +24,17 @@ def client(stack: Stack, service: str) -> Any:
     return session(REGION).client(service)
 
 
+OURS = "/_ministack/ready"
+LOCALSTACK = "/_localstack/health"
+
+
 def answers(stack: Stack) -> bool:
+    return _answers(stack, OURS) or _answers(stack, LOCALSTACK)
+
+
+def _answers(stack: Stack, path: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{stack.aws_endpoint_url}/_ministack/ready", timeout=2) as answer:  # noqa: S310
+        with urllib.request.urlopen(stack.aws_endpoint_url + path, timeout=2) as answer:  # noqa: S310
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -42,7 +50,9 @@ def wait_until_ready(stack: Stack) -> bool:
 
 
 def save(stack: Stack) -> None:
-    """Make the emulator write down what it was told, so that it survives ``kill -9``."""
+    """Make our emulator write down what it was told, so that it survives ``kill -9``."""
+    if not _answers(stack, OURS):
+        return
     request = urllib.request.Request(f"{stack.aws_endpoint_url}{SAVE}", method="POST")  # noqa: S310
     with urllib.request.urlopen(request, timeout=60):  # noqa: S310
         pass

@@ -54,6 +54,10 @@ class Stamps:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(stamps, indent=2))
 
+    def forget(self) -> None:
+        """All of it is to be made anew."""
+        self._file.unlink(missing_ok=True)
+
     def _read(self) -> dict[str, str]:
         if not self._file.exists():
             return {}

@@ -45,15 +45,20 @@ def front_door(port: int, stage: str = LOCAL_STAGE) -> FrontDoor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--front-port", type=int, required=True)
+    parser.add_argument("--front-port", type=int, help="where the front door is; none: somebody else keeps one")
     parser.add_argument("--functions-log", type=Path, required=True)
+    parser.add_argument("--host", default=LOOPBACK, help="the address to listen on (default: loopback)")
     parser.add_argument("--stage", default=LOCAL_STAGE, help="which the front door leads to")
     arguments = parser.parse_args()
     port = arguments.front_port
     _empty(Path(os.environ["TMPDIR"]))
     ministack = _taught(arguments.functions_log)
-    app: Any = front_door(port, arguments.stage).wrap(_with_save(ministack.app, ministack))
-    asyncio.run(_serve(app, _config(int(os.environ["GATEWAY_PORT"]), port)))
+    app: Any = _with_save(ministack.app, ministack)
+    aws = f"{arguments.host}:{os.environ['GATEWAY_PORT']}"
+    if port is None:
+        asyncio.run(_serve(app, _config([aws])))
+    else:
+        asyncio.run(_serve(front_door(port, arguments.stage).wrap(app), _config([aws, *_front(port)])))
 
 
 async def _serve(app: Any, config: Config) -> None:
@@ -106,11 +111,14 @@ def _with_save(app: Application, ministack: Any) -> Application:
     return saving
 
 
-def _config(port: int, front_port: int) -> Config:
+def _front(port: int) -> list[str]:
+    """What systems mean by "localhost"."""
+    return [f"{LOOPBACK}:{port}", *([f"[::1]:{port}"] if _has_ipv6() else [])]
+
+
+def _config(addresses: list[str]) -> Config:
     config = Config()
-    config.bind = [f"{LOOPBACK}:{port}", f"{LOOPBACK}:{front_port}"]
-    if _has_ipv6():
-        config.bind.append(f"[::1]:{front_port}")  # what some systems mean by "localhost"
+    config.bind = addresses
     config.keep_alive_timeout = 75
     config.graceful_timeout = GRACE_SECONDS
     config.include_server_header = False

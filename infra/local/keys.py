@@ -18,7 +18,7 @@ def first_key(stack: Stack) -> str | None:
 
 
 def _admin_has_one(stack: Stack) -> bool:
-    database = Database(stack.postgres.url)
+    database = Database(stack.database_url)
     try:
         return any(key.role is Role.ADMIN and key.is_valid for key in KeyStore(database).all())
     finally:

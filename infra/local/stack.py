@@ -68,14 +68,22 @@ class Stack:
     def valkey(self) -> Valkey:
         return Valkey(directory=self.directory / "valkey", port=self.ports.valkey)
 
+    @property
+    def database_url(self) -> str:
+        return self.postgres.url
+
+    @property
+    def redis_url(self) -> str:
+        return self.valkey.url
+
     def log(self, name: str) -> Path:
         return self.directory / "logs" / f"{name}.log"
 
     def settings(self) -> dict[str, str]:
         """What the deployed functions read from the secret, and the worker from its environment."""
         return {
-            "DATABASE_URL": self.postgres.url,
-            "REDIS_URL": self.valkey.url,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
             "WEBSOCKET_ENDPOINT": f"{self.aws_endpoint_url}/_aws/execute-api/{{api_id}}/{{stage}}",
             "WORKER_FUNCTION": WORKER_FUNCTION,
             "ALLOW_PRIVATE_ADDRESSES": "true",
@@ -103,8 +111,8 @@ class Stack:
             "api_url": f"{self.url}/api",
             "ws_url": f"ws://localhost:{self.ports.front}/ws",
             "aws_endpoint_url": self.aws_endpoint_url,
-            "database_url": self.postgres.url,
-            "redis_url": self.valkey.url,
+            "database_url": self.database_url,
+            "redis_url": self.redis_url,
         }
 
 

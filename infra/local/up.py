@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 
-from infra.local import aws, dashboard, deploy, keys, warm, workers
+from infra.local import aws, dashboard, deploy, keys, product, warm, workers
 from infra.local.changes import Stamps
 from infra.local.ports import first_free, is_free
-from infra.local.programs import base_environment
-from infra.local.shell import run
-from infra.local.stack import ROOT, Ports, Stack, remember, remembered, setting_of
+from infra.local.stack import Ports, Stack, remember, remembered, setting_of
 from infra.local.steps import StepFailed, step
 from infra.local.strays import end_strays, owner_of
 from infra.local.supervisor import Supervisor
@@ -112,17 +109,11 @@ class Up:
 
     def _migrate(self) -> None:
         with step("migrations"):
-            environment = base_environment() | self.stack.settings() | self.stack.aws_environment()
-            command = [sys.executable, "-m", "chalicelib.cli", "migrate"]
-            log = self.stack.log("migrate")
-            run(command, directory=ROOT, environment=environment, log=log, advice=WHAT_NOW)
+            product.migrate(self.stack, WHAT_NOW)
 
     def _apply_schedules(self) -> None:
         with step("declared schedules"):
-            environment = base_environment() | self.stack.settings() | self.stack.aws_environment()
-            command = [sys.executable, "-m", "chalicelib.cli", "schedules", "apply"]
-            log = self.stack.log("schedules")
-            run(command, directory=ROOT, environment=environment, log=log, advice=WHAT_NOW)
+            product.apply_schedules(self.stack, WHAT_NOW)
 
     def _settings(self) -> None:
         with step("settings") as now:
@@ -160,7 +151,7 @@ class Up:
     def _worker(self) -> None:
         with step("worker") as now:
             now.skipped = not self._start("worker")
-            if not workers.wait_for_life(self.stack.valkey.url):
+            if not workers.wait_for_life(self.stack.redis_url):
                 raise StepFailed("The worker shows no sign of life.", WHAT_NOW, self.stack.log("worker"))
 
     def _write_addresses(self) -> None:

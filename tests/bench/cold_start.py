@@ -5,11 +5,13 @@
 Both packages as a deploy makes them, unpacked, in interpreters that keep nothing they compile: the median of several, against
 ``BUDGET_MS``; and what the longest imports are, from ``-X importtime``. Exits with 1 above the budget. What counts is the time on
 the processor, since neighbours add to the other. Lambda gives a function a share of a core by its memory (1,769 MB: one core), so
-that there it takes longer than here by as much.
+that there it takes longer than here by as much. On a computer that is busy with other things even that time grows by a fifth, so
+the load is told beside it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import statistics
 import subprocess
@@ -34,6 +36,7 @@ def main() -> int:
         home = Path(directory)
         brought = packages.runtime(home / "runtime")
         medians = [_measure(name, _unpacked(name, home), brought) for name in packages.PROJECTS]
+    _say(f"load of this computer: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     return int(max(medians) > BUDGET_MS)
 
 

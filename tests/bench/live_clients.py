@@ -42,6 +42,7 @@ class Watcher:
         self.history: list[tuple[float, str, str | None]] = []
         self.client: ClientConnection | None = None
         self.event_id: str | None = None
+        self.asked_after: str | None = None
         self.heard_at = time.monotonic()
 
     def hear(self, jobs: list[dict[str, Any]]) -> None:
@@ -55,7 +56,12 @@ class Watcher:
     def note(self, what: str) -> None:
         self.history.append((round(time.time(), 2), what, self.event_id))
 
+    def missed_before(self, event_id: str) -> bool:
+        """Whether this is another event than it wanted to go on from."""
+        return self.asked_after is not None and event_id != self.asked_after
+
     def subscription(self) -> str:
+        self.asked_after = self.event_id
         asked = {"action": "subscribe", "queues": [self.queue], "batch": True}
         return json.dumps(asked | ({"after": self.event_id} if self.event_id else {}))
 
@@ -165,7 +171,7 @@ class Crowd:
         watcher.event_id = frame.get("event_id", watcher.event_id)
         if frame["type"] == "JobStatusUpdates":
             watcher.hear(frame["data"])
-        elif frame["type"] == "Resync":
+        elif frame["type"] == "Resync" or (frame["type"] == "Subscribed" and watcher.missed_before(frame["event_id"])):
             watcher.resyncs += 1
             watcher.note("told to read")
             watcher.hear(await asyncio.to_thread(self._read, watcher.queue))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib import emf
 from chalicelib.emf import Ran
 from chalicelib.figures import Depth
-from tests.deployment.templates import Value, resource, resources, template
+from tests.deployment.templates import ROOT, Value, resource, resources, template
 
 STAGE = {"Ref": "Stage"}
 
@@ -19,9 +21,20 @@ def test_a_task_gives_back_its_jobs_before_it_is_killed() -> None:
     (container,) = resource("service", "Task")["ContainerDefinitions"]
     command = container["Command"]
 
-    assert command[:3] == ["python", "-m", "worker_fn"]
     assert int(command[command.index("--grace") + 1]) < container["StopTimeout"] <= 120  # seconds, Fargate's limit
     assert {"Name": "STAGE", "Value": STAGE} in container["Environment"]
+
+
+def test_a_task_says_what_the_images_program_understands() -> None:
+    """What stands here comes behind the image's ENTRYPOINT."""
+    (container,) = resource("service", "Task")["ContainerDefinitions"]
+    image = (ROOT / "infra" / "images" / "Dockerfile").read_text().partition(" AS worker\n")[2].partition("\nFROM ")[0]
+    (entry,) = re.findall(r"^ENTRYPOINT (.*)$", image, re.MULTILINE)
+    program = [sys.executable, *json.loads(entry)[1:]]
+
+    said = subprocess.run([*program, "--help"], cwd=ROOT, text=True, capture_output=True, check=True, timeout=60).stdout
+
+    assert [option for option in container["Command"][::2] if option not in said] == []
 
 
 def alarms() -> dict[str, Value]:

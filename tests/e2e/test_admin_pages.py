@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.e2e.browsing import DESK, Look, Visits, examine, needs_browser
+from tests.e2e.browsing import DESK, Look, Visits, examine, needs_browser, until_live
 from tests.e2e.conftest import BUILD, RunningStack
 from tests.e2e.test_sign_in import ask
 
@@ -71,7 +71,7 @@ def write(page: Page, payload: str) -> None:
 
 
 def test_a_schedule_is_written_with_its_next_times_in_both_zones(open_page: Open, guarded_stack: RunningStack) -> None:
-    page = open_page("#/schedules/new")
+    page = open_page("#/schedules/+new")
     page.get_by_test_id("schedule-name").fill("written-here")
     page.get_by_test_id("cron").fill("30 2 28 mar *")
     choose(page, "timezone", "europe berl", "Europe/Berlin")
@@ -98,7 +98,7 @@ def test_a_schedule_is_written_with_its_next_times_in_both_zones(open_page: Open
 
 
 def test_what_the_api_refuses_stands_at_its_field(open_page: Open, guarded_stack: RunningStack) -> None:
-    page = open_page("#/schedules/new")
+    page = open_page("#/schedules/+new")
     page.get_by_test_id("schedule-name").fill("no such name!")
     page.get_by_test_id("cron").fill("99 * * * *")
     expect(page.get_by_test_id("preview-fault")).to_contain_text("Bad minute")
@@ -149,6 +149,74 @@ def test_what_somebody_else_changed_is_not_overwritten_unseen(
     expect(page.get_by_test_id("next-times")).to_be_visible()
     expect(page.get_by_test_id("edit-schedule")).to_be_visible()
     expect(page.get_by_text("At 04:00, every day")).to_be_visible()
+
+
+def test_what_was_read_again_while_it_was_edited_is_not_overwritten_unseen(
+    visit: Visits, schedule: Callable[..., str], guarded_stack: RunningStack
+) -> None:
+    page = visit.blank()
+    sockets: list[WebSocketRoute] = []
+    page.add_init_script(f'sessionStorage.setItem("api-key", "{guarded_stack.key}")')
+
+    def connect(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page.route_web_socket("**/ws*", connect)
+    name = schedule("read-again", cron="0 3 * * *")
+    page.goto(f"{guarded_stack.url}/#/schedules/{name}/edit")
+    until_live(page).get_by_test_id("cron").fill("0 4 * * *")
+    schedule(name, cron="0 5 * * *")
+    with page.expect_response(f"**/api/schedules/{name}"):
+        sockets[-1].send('{"type":"Resync","event_id":"1-1"}')
+    until_live(page)
+
+    page.get_by_test_id("save-schedule").click()
+
+    expect(page.get_by_test_id("schedule-problem")).to_contain_text("changed this schedule meanwhile")
+    assert guarded_stack.get(f"/schedules/{name}").json()["cron"] == "0 5 * * *"
+
+
+def test_a_schedule_is_paused_from_its_card_on_a_phone(
+    open_page: Open, schedule: Callable[..., str], guarded_stack: RunningStack
+) -> None:
+    name = schedule("on-a-phone", cron="0 0 1 1 *")
+    page = open_page("#/schedules", look=Look(390, "light"))
+
+    page.get_by_role("button", name=f"What to do with {name}").click()
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.get_by_test_id("confirm-button").click()
+
+    expect(page.locator(f'[data-row-id="{name}"]')).to_have_attribute("data-state", "paused")
+    assert guarded_stack.get(f"/schedules/{name}").json()["paused"]
+
+
+def test_arrow_keys_go_along_a_menu_from_its_button_on(open_page: Open, schedule: Callable[..., str]) -> None:
+    name = schedule("by-keys", cron="0 0 1 1 *")
+    page = open_page("#/schedules")
+    page.get_by_role("button", name=f"What to do with {name}").focus()
+    page.keyboard.press("Enter")
+    items = page.locator(".menu-popover:popover-open .menu-item")
+
+    page.keyboard.press("ArrowDown")
+    expect(items.first).to_be_focused()
+    page.keyboard.press("ArrowUp")
+
+    expect(items.last).to_be_focused()
+
+
+def test_a_schedule_may_be_called_new(
+    open_page: Open, schedule: Callable[..., str], guarded_stack: RunningStack
+) -> None:
+    name = schedule("new", cron="0 3 * * *")
+    page = open_page("#/schedules")
+
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", level=1, name=name, exact=True)).to_be_visible()
+    expect(page.get_by_test_id("next-times")).to_be_visible()
+    page.get_by_test_id("edit-schedule").click()
+
+    expect(page.get_by_role("heading", level=1, name=f"Edit {name}", exact=True)).to_be_visible()
 
 
 def test_a_schedule_is_run_paused_resumed_and_removed(
@@ -306,7 +374,7 @@ def test_a_viewer_sees_schedules_without_what_may_not_be_done(
     page.get_by_role("link", name=name).click()
     expect(page.get_by_test_id("next-times")).to_be_visible()
     expect(page.get_by_test_id("run-now")).to_have_count(0)
-    for address in ("#/keys", "#/audit", "#/schedules/new"):
+    for address in ("#/keys", "#/audit", "#/schedules/+new"):
         page.evaluate("address => { location.hash = address }", address)
         expect(page.get_by_test_id("no-permission")).to_be_visible()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -110,6 +111,36 @@ def test_a_page_that_lost_its_connection_says_so_and_catches_up(visit: Visits, s
     expect(state).to_have_attribute("data-state", "live", timeout=40_000)
     for job in (seen, missed):
         expect(row(page, job["id"])).to_have_attribute("data-status", "COMPLETED", timeout=5_000)
+
+
+def test_after_thirty_seconds_without_a_network_the_rows_equal_the_apis(visit: Visits, stack: RunningStack) -> None:
+    page = visit.blank()
+    wire = Wire(page)
+    page.goto(f"{stack.url}/#/jobs?queue=wifi")
+    until_live(page)
+    running = stack.submit("process_data", {"seconds": 3}, queue="wifi")
+    expect(row(page, running["id"])).to_have_attribute("data-status", "RUNNING", timeout=5_000)
+
+    page.context.set_offline(True)
+    wire.cut()
+    lost_at = time.monotonic()
+    expect(page.get_by_test_id("connection-state")).to_have_attribute("data-state", "offline", timeout=5_000)
+    jobs = [stack.submit("echo", n, queue="wifi") for n in range(20)]
+    jobs.append(stack.submit("fail_job", {"seconds": 1}, queue="wifi", max_attempts=1))
+    cancelled = stack.submit("echo", "later", queue="wifi", delay_seconds=600)
+    stack.post(f"/jobs/{cancelled['id']}/cancel", {})
+    stack.wait_for(jobs[-1]["id"], 20, status="FAILED")
+    expect(page.get_by_test_id("job-row")).to_have_count(1)
+    time.sleep(max(0.0, lost_at + 30 - time.monotonic()))
+    wire.mend()
+    page.context.set_offline(False)
+
+    until_live(page)
+    expect(page.get_by_test_id("job-row")).to_have_count(23)
+    shown = page.get_by_test_id("job-row").evaluate_all(
+        "rows => rows.map(({ dataset }) => [dataset.jobId, dataset.status])"
+    )
+    assert shown == [[job["id"], job["status"]] for job in stack.get("/jobs?queue=wifi").json()]
 
 
 def test_a_permalink_shows_its_job_alone_with_every_error(visit: Visits, stack: RunningStack, look: Look) -> None:

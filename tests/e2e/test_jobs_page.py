@@ -98,6 +98,17 @@ def test_five_hundred_failures_are_revived_with_their_count_shown_first(page: Pa
     expect(page.get_by_text("500 jobs revived.")).to_be_visible(timeout=30_000)
 
 
+def test_the_filters_stand_in_one_line_beside_an_open_job(page: Page, stack: RunningStack) -> None:
+    batch(stack, 1, tags=[tag("line")], delay_seconds=86_400)
+    show(page, stack, f"?tag={tag('line')}&within=1h&status=SCHEDULED")
+    rows(page).first.get_by_role("link").click()
+    expect(page.get_by_test_id("job-panel")).to_be_visible()
+
+    fields = [page.get_by_test_id(name).bounding_box() for name in ("search-id", "filter-key", "clear-filters")]
+
+    assert len({round(box["y"] + box["height"] / 2) for box in fields if box}) == 1
+
+
 def test_chosen_rows_are_cancelled_and_those_between_two_clicks_are_chosen(page: Page, stack: RunningStack) -> None:
     batch(stack, 8, tags=[tag("choose")], delay_seconds=86_400)
     show(page, stack, "?tag=" + tag("choose"))
@@ -129,6 +140,8 @@ def test_new_rows_are_announced_and_not_thrown_under_the_cursor(page: Page, stac
     expect(news).to_have_text("12 new jobs", timeout=10_000)
     assert rows(page).first.get_attribute("data-job-id") == first
     page.screenshot(path=SCREENSHOTS / "jobs-announced.png")
+    news.hover()
+    expect(news).to_have_text("12 new jobs")  # it does not slip away on the way there
     news.click()
     expect(rows(page)).to_have_count(15)
     expect(news).to_have_count(0)

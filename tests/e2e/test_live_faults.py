@@ -64,9 +64,9 @@ def test_whatever_breaks_every_watcher_agrees_with_postgres_in_the_end() -> None
         submitting.join()
         answer = compared(stack, crowd)
 
-    assert answer["agree"] == CLIENTS, answer
+    assert answer["agree"] == CLIENTS, json.dumps(answer)
     assert answer["told"] > 0
-    assert answer["most_resyncs"] <= len(faults), answer
+    assert answer["most_resyncs"] <= len(faults), json.dumps(answer)
 
 
 def submit_until(stack: RunningStack, done: threading.Event) -> None:

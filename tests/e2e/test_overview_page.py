@@ -206,6 +206,17 @@ def test_a_queue_is_paused_and_goes_on(page: Page, stack: RunningStack) -> None:
     stack.wait_for(waiting["id"], 15)
 
 
+def test_a_paused_queue_says_since_when(page: Page, stack: RunningStack) -> None:
+    stack.put("/queues/stopped", {"paused": True})
+    page.goto(f"{stack.url}/#/queues/stopped")
+
+    note = page.get_by_test_id("queue-paused")
+    expect(note).to_have_text(re.compile(r"Paused by local (now|\d+[sm] ago)\. .*"))
+    page.get_by_test_id("queue-pause").click()
+
+    expect(note).to_have_count(0)
+
+
 def test_a_queue_that_somebody_else_pauses_is_seen_paused(page: Page, stack: RunningStack) -> None:
     stack.put("/queues/shared", {"paused": False})
     stack.wait_for(stack.submit("echo", queue="shared")["id"], 15)

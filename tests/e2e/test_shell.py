@@ -17,7 +17,7 @@ TITLES = {
     "jobs": "Jobs",
     "queues": "Queues",
     "schedules": "Schedules",
-    "schedules/new": "New schedule",
+    "schedules/+new": "New schedule",
     "workers": "Workers",
     "submit": "Submit a job",
     "keys": "Keys",

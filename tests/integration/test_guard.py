@@ -113,6 +113,24 @@ def test_an_operator_pauses_a_queue_and_leaves_its_limits_to_admins(api: Api, ma
     assert (queue["paused"], queue["max_running"]) == (True, 5)
 
 
+def test_a_paused_queue_tells_since_when_and_by_whom(api: Api, make_key: MakeKey) -> None:
+    operator, admin = api.with_key(make_key(Role.OPERATOR)), api.with_key(make_key())
+
+    def change(caller: Api, **fields: object) -> tuple[bool, str | None, str | None]:
+        queue = caller.call("PUT", "/queues/mail", json.dumps(fields).encode()).json_body
+        return queue["paused"], queue["paused_at"], queue["paused_by"]
+
+    assert change(admin, max_running=1) == (False, None, None)
+    _, since, by = change(operator, paused=True)
+    assert (since is not None, by) == (True, "a operator")
+    assert change(admin, paused=True, max_running=5) == (True, since, by)
+    assert change(admin, paused=False) == (False, None, None)
+    _, later, by = change(admin, paused=True)
+    assert later is not None
+    assert since is not None
+    assert (later > since, by) == (True, "a admin")
+
+
 def test_a_key_can_ask_what_it_may_do(api: Api, make_key: MakeKey) -> None:
     key = make_key(Role.OPERATOR)
 

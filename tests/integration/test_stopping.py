@@ -19,7 +19,9 @@ import pytest
 from chalicelib.errors import AttemptStopped, IllegalMove, RetryLater
 from chalicelib.handlers.registry import JobContext, Registry, job
 from chalicelib.jobs import Job, JobStatus
+from chalicelib.leases import RENEW_AFTER
 from chalicelib.worker import Budget, Worker
+from chalicelib.workers import Workers
 from tests import isolated_handlers
 from tests.integration.conftest import World
 
@@ -186,6 +188,29 @@ def test_a_cancellation_that_nobody_heard_is_found_at_the_next_renewal(
         ended = eventually(world, submitted.id, final)
 
     assert ended.status is JobStatus.CANCELLED
+
+
+def test_a_cancellation_from_before_the_worker_could_hear_is_found_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it starts, and after an outage of Redis."""
+    listen, cancelled = Workers.listen, threading.Event()
+
+    def listen_late(workers: Workers, *calls: Any) -> None:
+        assert cancelled.wait(SOON_SECONDS)
+        listen(workers, *calls)
+
+    monkeypatch.setattr(Workers, "listen", listen_late)
+    submitted = world.submit("busy")
+    with working(world.worker()):
+        eventually(world, submitted.id, running)
+        world.scheduler.cancel(submitted.id)
+        cancelled.set()
+        asked_at = time.monotonic()
+        ended = eventually(world, submitted.id, final)
+
+    assert ended.status is JobStatus.CANCELLED
+    assert time.monotonic() - asked_at < RENEW_AFTER.total_seconds() / 2
 
 
 def test_a_revived_job_does_not_die_of_its_former_cancellation(world: World) -> None:

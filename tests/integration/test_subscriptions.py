@@ -101,7 +101,11 @@ def test_who_goes_on_is_told_whether_it_missed_something(world: World, subscript
     assert answer(subscriptions, Subscription(after=first.id))["event_id"] == first.id
     world.cache.xtrim(EVENTS, maxlen=2, approximate=False)
     assert answer(subscriptions, Subscription(after=second.id))["event_id"] == second.id
-    assert answer(subscriptions, Subscription(after=first.id))["event_id"] != first.id
+    late = answer(subscriptions, Subscription(after=first.id))
+    assert late["event_id"] != first.id
+    found = Connections(world.cache).find("c")
+    assert found is not None
+    assert found.subscription.after == late["event_id"]  # so that it is told once
 
 
 @pytest.mark.parametrize("said", [Ping(), Subscription()])

@@ -108,6 +108,8 @@ def test_a_queue_is_shown_with_all_that_is_set_of_it(jobs: Jobs) -> None:
         "default_priority": 0,
         "default_timeout_seconds": 600,
         "oldest_age_seconds": 75,
+        "paused_at": ago(minutes=3),
+        "paused_by": "ops",
     }
     jobs.answers("/queues/mail", says(whole))
 
@@ -117,7 +119,7 @@ def test_a_queue_is_shown_with_all_that_is_set_of_it(jobs: Jobs) -> None:
     assert [
         line.split(maxsplit=1 if line.split()[0] not in {"a", "default"} else 2)[-1].rstrip() for line in lines
     ] == [
-        "paused",
+        "paused 3m ago by ops",
         "1,234 QUEUED, 2 RUNNING",
         "due for 1m 15s",
         "0 in, 0 out",

@@ -123,6 +123,17 @@ def test_so_is_one_in_a_query() -> None:
     assert "SCHEDULED" in refused.value.detail
 
 
+@pytest.mark.parametrize("said", ["1", "2026-11-25", "2026-11-25 soon"])
+def test_so_is_what_is_no_moment(said: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        query_of({"created_after": [said]}, ListQuery)
+
+    assert (refused.value.path, refused.value.detail) == (
+        "created_after",
+        "expected a date and time, as in 2026-11-25T09:30:00Z",
+    )
+
+
 def test_another_pattern_and_another_reason_stay() -> None:
     with pytest.raises(msgspec.ValidationError) as other:
         msgspec.convert("b", Annotated[str, msgspec.Meta(pattern="^a")])

@@ -37,8 +37,8 @@ export interface Column<Row> {
   readonly isHidden?: boolean;
   /** It cannot be hidden. */
   readonly isFixed?: boolean;
-  /** Its place on a card: at the left or the right of a shared line, on a line with its name or without, or none. "line" if not given. */
-  readonly card?: "start" | "end" | "line" | "plain" | "none";
+  /** Its place on a card: at the left or the right of a shared line, on a line with its name or without, in its lower corner, or none. "line" if not given. */
+  readonly card?: "start" | "end" | "line" | "plain" | "corner" | "none";
 }
 
 interface DataTableProps<Row> {

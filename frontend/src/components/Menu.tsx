@@ -19,7 +19,9 @@ export function Menu({ label, text, icon = "more", testId, children, staysOpen =
   const popover = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   return (
-    <div className="menu">
+    // What is in it takes keys and clicks; this only listens.
+    // eslint-disable-next-line jsx-a11y/no-static-element-interactions
+    <div className="menu" onKeyDown={(event) => { moveAlong(event, popover.current); }}>
       <button
         ref={button}
         type="button"
@@ -32,8 +34,7 @@ export function Menu({ label, text, icon = "more", testId, children, staysOpen =
         <Icon name={icon} className={text ? "" : "size-4"} />
         {text}
       </button>
-      {/* What is in it takes keys and clicks; this only listens. */}
-      {/* eslint-disable-next-line jsx-a11y/no-static-element-interactions */}
+      {/* eslint-disable-next-line jsx-a11y/no-static-element-interactions, jsx-a11y/click-events-have-key-events */}
       <div
         ref={popover}
         id={id}
@@ -42,7 +43,6 @@ export function Menu({ label, text, icon = "more", testId, children, staysOpen =
         onBeforeToggle={({ newState }: ToggleEvent) => {
           if (newState === "open" && button.current && popover.current) place(popover.current, button.current);
         }}
-        onKeyDown={moveAlong}
         onClick={() => { if (!staysOpen) popover.current?.hidePopover(); }}
       >
         {children}
@@ -61,11 +61,13 @@ function place({ style }: HTMLElement, button: HTMLElement): void {
   style.maxHeight = `calc(100dvh - ${bottom + 16}px)`;
 }
 
-function moveAlong(event: KeyboardEvent<HTMLElement>): void {
+/** From the button as well, which has the focus when it has opened the menu. */
+function moveAlong(event: KeyboardEvent, popover: HTMLElement | null): void {
   const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-  if (step === 0) return;
-  const items = [...event.currentTarget.querySelectorAll<HTMLElement>("button, a, input")];
+  if (step === 0 || !popover?.matches(":popover-open")) return;
+  const items = [...popover.querySelectorAll<HTMLElement>("button:enabled, a, input:enabled")];
   const at = items.findIndex((item) => item === document.activeElement);
   event.preventDefault();
-  items.at((at + step) % items.length)?.focus();
+  event.stopPropagation(); // or the rows of a table that it stands in move as well
+  items.at(at < 0 && step < 0 ? -1 : (at + step) % items.length)?.focus();
 }

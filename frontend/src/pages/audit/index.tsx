@@ -143,9 +143,9 @@ function EntryDialog({ entry, onClose }: { readonly entry: Entry; readonly onClo
   );
 }
 
-/** To the job or the schedule, where the call was about one. */
+/** To the job, the queue or the schedule, where the call was about one. */
 function placeOf(target: string): string | null {
-  const [, kind, name] = /^\/(jobs|schedules)\/([^/]+)/.exec(target) ?? [];
+  const [, kind, name] = /^\/(jobs|queues|schedules)\/([^/]+)/.exec(target) ?? [];
   if (kind === undefined || name === undefined || (kind === "jobs" && !/^[0-9a-f-]{36}$/.test(name))) return null;
   return `#/${kind}/${name}`;
 }

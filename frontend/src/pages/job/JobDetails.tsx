@@ -1,5 +1,5 @@
 import { createContext, useContext, useState, type ReactNode } from "react";
-import { Code } from "../../components/Code";
+import { Command, KeyHint } from "../../components/Command";
 import { JsonView } from "../../components/JsonView";
 import { Progress } from "../../components/Progress";
 import { curlAgain, curlShow } from "../../curl";
@@ -56,13 +56,14 @@ export function JobDetails({ job, isWhole, jobType, route }: JobDetailsProps) {
         <Section title="From a terminal" isClosed>
           <div className="grid gap-3">
             <p className="text-muted">Show this job:</p>
-            <Code text={curlShow(document.baseURI, job.id)} what="the command that shows it" />
+            <Command make={(caller) => curlShow(caller, job.id)} what="the command that shows it" />
             {!isOmitted(job, "payload") && (
               <>
                 <p className="text-muted">Submit the same again:</p>
-                <Code text={curlAgain(document.baseURI, job, jobType)} what="the command that submits it again" />
+                <Command make={(caller) => curlAgain(caller, job, jobType)} what="the command that submits it again" />
               </>
             )}
+            <KeyHint />
           </div>
         </Section>
         {job.source !== undefined && (

@@ -25,7 +25,8 @@ const BOTH = "(width >= 76rem)";
 export function JobPanel({ id, jobTypes, route, onClose }: JobPanelProps) {
   const query = useJob(id);
   const heading = useRef<HTMLHeadingElement>(null);
-  const Heading = useMedia(BOTH) ? "h2" : "h1";
+  const isBeside = useMedia(BOTH);
+  const Heading = isBeside ? "h2" : "h1";
   useEffect(() => heading.current?.focus(), [id]);
   return (
     <aside className="panel" aria-labelledby="job-heading" data-testid="job-panel" data-job-id={id}>
@@ -53,7 +54,7 @@ export function JobPanel({ id, jobTypes, route, onClose }: JobPanelProps) {
           <Icon name="close" className="size-4" />
         </button>
       </header>
-      <IsBeside value>
+      <IsBeside value={isBeside}>
         <JobBody id={id} query={query} jobTypes={jobTypes} route={route} />
       </IsBeside>
     </aside>

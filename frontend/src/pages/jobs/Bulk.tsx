@@ -32,7 +32,6 @@ interface BulkMenuProps {
 /** For all that matches the filter, whether it is on the page or not. */
 export function BulkMenu({ filter }: BulkMenuProps) {
   const [plan, setPlan] = useState<Plan | null>(null);
-  const what = isEverything(filter) ? "all" : "all that match";
   return (
     <>
       <Menu label="With all that match" icon="more" testId="bulk-menu">
@@ -50,13 +49,20 @@ export function BulkMenu({ filter }: BulkMenuProps) {
             }}
           >
             <Icon name={move === "cancel" ? "slash-circle" : "retry"} />
-            {WORDS[move].verb} {what}…
+            {WORDS[move].verb} {whatOf(move, filter)}…
           </button>
         ))}
       </Menu>
       {plan && <BulkDialog plan={plan} onClose={() => { setPlan(null); }} onDone={() => { setPlan(null); }} />}
     </>
   );
+}
+
+/** As the API has it: without a status, what somebody cancelled stays so. */
+function whatOf(move: BulkMove, filter: JobFilter): string {
+  const isOfFailed = move === "revive" && filter.status === null;
+  if (isEverything(filter)) return isOfFailed ? "all that failed" : "all";
+  return isOfFailed ? "all that match and failed" : "all that match";
 }
 
 interface BulkBarProps {

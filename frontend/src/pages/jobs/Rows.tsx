@@ -35,20 +35,22 @@ export function Rows({ route, jobs: { query, more }, choice, chosen, onChoose }:
   const isReading = list === undefined || rows.length === 0;
   return (
     <>
-      <News count={news} onShow={release} />
-      <div className="data-list jobs" {...hold.around}>
-        <DataTable
-          caption="Jobs, newest first"
-          columns={COLUMNS}
-          rows={isReading ? undefined : rows}
-          idOf={idOf}
-          hrefOf={(job) => hrefTo({ ...route, jobId: job.id })}
-          openId={route.jobId}
-          choice={route.jobId ? NARROW : choice}
-          {...(chosen && { chosen, onChoose })}
-          total={data?.next === null && data.oldest === "" ? rows.length : -1}
-          dataOf={aboutRow}
-        />
+      <div {...hold.pointed}>
+        <News count={news} onShow={release} />
+        <div className="data-list jobs" {...hold.focused}>
+          <DataTable
+            caption="Jobs, newest first"
+            columns={COLUMNS}
+            rows={isReading ? undefined : rows}
+            idOf={idOf}
+            hrefOf={(job) => hrefTo({ ...route, jobId: job.id })}
+            openId={route.jobId}
+            choice={route.jobId ? NARROW : choice}
+            {...(chosen && { chosen, onChoose })}
+            total={data?.next === null && data.oldest === "" ? rows.length : -1}
+            dataOf={aboutRow}
+          />
+        </div>
       </div>
       <End data={data} more={more} isFollowed />
     </>

@@ -1,9 +1,9 @@
 /** What stands in the list's place while it has no rows. */
 
 import type { ReactNode } from "react";
-import { Code } from "../../components/Code";
+import { Command, KeyHint } from "../../components/Command";
 import { Nothing } from "../../components/Nothing";
-import { curlSubmit } from "../../curl";
+import { curlSubmit, FIRST_JOB } from "../../curl";
 import { ALL_JOBS, isEverything, type JobFilter } from "../../jobfilter";
 import { hrefTo } from "../../route";
 
@@ -18,11 +18,11 @@ export function Empty({ filter }: { readonly filter: JobFilter }) {
       </Nothing>
     );
   }
-  const first = { jobType: "process_data", payload: '{"user_id": 101}', options: {} };
   return (
     <Nothing icon="queue" title="No jobs yet" testId="no-jobs">
       <p className="text-muted">Submit one with the form, or from a terminal. It will appear here at once:</p>
-      <Code text={curlSubmit(document.baseURI, first)} what="the command" />
+      <Command make={(caller) => curlSubmit(caller, FIRST_JOB)} what="the command" />
+      <KeyHint />
     </Nothing>
   );
 }

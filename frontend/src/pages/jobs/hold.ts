@@ -8,10 +8,13 @@ const AT_TOP = 8; // px
 
 export interface Hold {
   readonly isHeld: boolean;
-  /** For what stands around the list. */
-  readonly around: {
+  /** For what stands around the list and what is offered above it: on its way there the mouse must not let go. */
+  readonly pointed: {
     readonly onPointerEnter: (event: PointerEvent) => void;
     readonly onPointerLeave: () => void;
+  };
+  /** For what stands around the list. */
+  readonly focused: {
     readonly onFocus: () => void;
     readonly onBlur: (event: FocusEvent) => void;
   };
@@ -24,9 +27,11 @@ export function useHold(): Hold {
   const [hasFocus, setFocus] = useState(false);
   return {
     isHeld: isDown || isUnderMouse || hasFocus,
-    around: {
+    pointed: {
       onPointerEnter: ({ pointerType }) => { setUnderMouse(pointerType === "mouse"); },
       onPointerLeave: () => { setUnderMouse(false); },
+    },
+    focused: {
       onFocus: () => { setFocus(true); },
       onBlur: ({ currentTarget, relatedTarget }) => { setFocus(currentTarget.contains(relatedTarget)); },
     },

@@ -1,16 +1,16 @@
-import { Code } from "../../components/Code";
+import { Command, KeyHint } from "../../components/Command";
 import { Nothing } from "../../components/Nothing";
-import { needsNoKey } from "../../me";
-import { useMay, useMe } from "../../queries";
+import { curlSubmit, FIRST_JOB } from "../../curl";
+import { useMay } from "../../queries";
 
 /** Before the first job. */
-export function FirstRun() {
+export default function FirstRun() {
   const may = useMay("operator");
-  const me = useMe();
   return (
     <Nothing icon="overview" title="No job has been submitted yet" testId="first-run">
       <p className="text-muted">Submit one from a terminal, and this page shows how it goes:</p>
-      <Code text={command(me === undefined || needsNoKey(me))} what="the command" />
+      <Command make={(caller) => curlSubmit(caller, FIRST_JOB)} what="the command" />
+      <KeyHint />
       {may && (
         <a className="button" href="#/submit">
           Submit one here
@@ -18,14 +18,4 @@ export function FirstRun() {
       )}
     </Nothing>
   );
-}
-
-function command(isOpen: boolean): string {
-  const address = new URL("api/jobs", document.baseURI).href;
-  return [
-    `curl -sS '${address}'`,
-    ...(isOpen ? [] : ["  -H \"Authorization: Bearer $KEY\""]),
-    "  -H 'Content-Type: application/json'",
-    `  -d '{"job_type": "process_data", "payload": {"user_id": 101}}'`,
-  ].join(" \\\n");
 }

@@ -1,5 +1,5 @@
 import { getRouteApi } from "@tanstack/react-router";
-import { use, type ReactNode } from "react";
+import { lazy, Suspense, use, type ReactNode } from "react";
 import { HistoryCharts } from "../../components/HistoryCharts";
 import { Icon } from "../../components/Icon";
 import { Page } from "../../components/Page";
@@ -10,12 +10,12 @@ import { useKeys } from "../../keys";
 import { useFailures, useHistory, useStats, type SystemNow } from "../../queries";
 import { relative, timeOfDay } from "../../times";
 import { BusyQueues } from "./BusyQueues";
-import { FirstRun } from "./FirstRun";
 import { Counts, Vitals } from "./Figures";
 import { LastFailures } from "./LastFailures";
 import { usePause } from "./usePause";
 
 const route = getRouteApi("/");
+const FirstRun = lazy(() => import("./FirstRun"));
 
 /** How the whole system does, now and lately. */
 export function OverviewPage() {
@@ -50,7 +50,9 @@ export function OverviewPage() {
         {now === undefined && stats.error ? (
           <ErrorState what="The statistics" error={stats.error} onRetry={() => void stats.refetch()} />
         ) : now && isUnused(now) ? (
-          <FirstRun />
+          <Suspense>
+            <FirstRun />
+          </Suspense>
         ) : (
           <div className="page-body" data-paused={pause.at !== null}>
             <Counts counts={now?.counts} />

@@ -8,6 +8,8 @@ import { Page } from "../../components/Page";
 import { QueueState } from "../../components/QueueState";
 import { RangePicker } from "../../components/RangePicker";
 import { ErrorState } from "../../components/states";
+import { Time } from "../../components/Time";
+import type { QueueView } from "../../limits";
 import { useHistory, useMay, useQueue } from "../../queries";
 import { PauseButton } from "../queues/PauseButton";
 import { MoveDialog } from "./MoveDialog";
@@ -53,6 +55,7 @@ function OneQueue({ name }: { readonly name: string }) {
         <ErrorState what="The queue" error={query.error} onRetry={() => void query.refetch()} />
       ) : (
         <div className="page-body">
+          {queue?.paused && <Paused queue={queue} />}
           <QueueFigures name={name} queue={queue} />
           <HistoryCharts history={history.data} range={range} isOld={history.isPlaceholderData} />
           <Settings queue={queue} />
@@ -62,7 +65,17 @@ function OneQueue({ name }: { readonly name: string }) {
   );
 }
 
-function Actions({ name, queue }: { readonly name: string; readonly queue: Parameters<typeof PauseButton>[0]["queue"] }) {
+/** Nothing where nobody knows: an older release told neither. */
+function Paused({ queue: { paused_at, paused_by } }: { readonly queue: QueueView }) {
+  if (paused_at === null) return null;
+  return (
+    <p className="notice" data-testid="queue-paused">
+      Paused{paused_by !== null && ` by ${paused_by}`} <Time at={paused_at} />. What runs goes on to its end; nothing else is started.
+    </p>
+  );
+}
+
+function Actions({ name, queue }: { readonly name: string; readonly queue: QueueView }) {
   const mayOperate = useMay("operator");
   const mayPurge = useMay("admin");
   const [open, setOpen] = useState<"purge" | "move" | null>(null);

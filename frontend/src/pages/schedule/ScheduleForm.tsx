@@ -27,8 +27,9 @@ interface ScheduleFormProps {
   readonly onSaved: (schedule: Schedule) => void;
 }
 
-export function ScheduleForm({ jobTypes, known, fields: given, onSaved }: ScheduleFormProps) {
-  const [first] = useState(() => begun(given, jobTypes));
+/** What it began with stays: what is read later, the reader has not seen, and may not overwrite without being told. */
+export function ScheduleForm({ jobTypes, known: given, fields: givenFields, onSaved }: ScheduleFormProps) {
+  const [{ known, first }] = useState(() => ({ known: given, first: begun(givenFields, jobTypes) }));
   const { register, control, setValue } = useForm<ScheduleFields>({ defaultValues: first });
   const fields = { ...first, ...useWatch({ control }) };
   const [isAsked, setAsked] = useState(false); // once it is, what is missing is said

@@ -42,7 +42,13 @@ export function EditSchedulePage() {
             return (
               <ReadState query={jobTypes} what="The job types">
                 {(known) => (
-                  <ScheduleForm jobTypes={known} known={found.schedule} fields={fieldsOf(found.schedule, found.payload)} onSaved={saved} />
+                  <ScheduleForm
+                    key={name}
+                    jobTypes={known}
+                    known={found.schedule}
+                    fields={fieldsOf(found.schedule, found.payload)}
+                    onSaved={saved}
+                  />
                 )}
               </ReadState>
             );

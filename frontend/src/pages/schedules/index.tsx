@@ -41,7 +41,7 @@ export function SchedulesPage() {
       reads={[query]}
       actions={
         may && (
-          <Link to="/schedules/new" className="button" data-testid="new-schedule">
+          <Link to="/schedules/+new" className="button" data-testid="new-schedule">
             <Icon name="plus" />
             New schedule
           </Link>
@@ -87,7 +87,7 @@ function columnsFor(may: boolean, ask: (question: Question) => void): readonly C
     name: "Actions",
     width: "5rem",
     align: "end",
-    card: "none",
+    card: "corner",
     cell: (schedule) => <RowMenu schedule={schedule} onAsk={(asked) => { ask({ name: schedule.name, asked }); }} />,
   };
   return [...columns, menu];
@@ -160,7 +160,7 @@ function NoSchedules() {
       <p className="text-muted">A schedule submits a job at its times: by a cron expression, at an interval, or once.</p>
       {may && (
         <>
-          <Link to="/schedules/new" className="button-primary">
+          <Link to="/schedules/+new" className="button-primary">
             Make one
           </Link>
           <p className="text-muted">Or from the command line:</p>

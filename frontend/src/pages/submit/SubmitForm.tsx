@@ -2,12 +2,12 @@ import "../../styles/forms.css";
 import { useRef, useState } from "react";
 import { useForm, useWatch } from "react-hook-form";
 import type { Submission } from "../../api/calls";
-import { Code } from "../../components/Code";
+import { Command, KeyHint } from "../../components/Command";
 import { Combobox } from "../../components/Combobox";
 import { Field } from "../../components/Field";
 import { JsonEditor, usePayloadFaults } from "../../components/JsonEditor";
 import { curlSubmit } from "../../curl";
-import { MAY_NOT, useSession } from "../../hooks";
+import { MAY_NOT } from "../../hooks";
 import { Refused } from "../../http";
 import { ALL_JOBS, type JobType } from "../../jobs";
 import { fieldOf, NO_FIELDS, submitOptionsOf, type SubmitFields } from "../../optionfields";
@@ -46,7 +46,6 @@ function FormOf({ jobTypes, jobType, onChoose }: FormOfProps) {
   const submit = useSubmit();
   const form = useRef<HTMLFormElement>(null);
   const onlyReads = useMay("operator") === false;
-  const { key } = useSession();
 
   const sample = JSON.stringify(samplePayload(jobType), null, 2);
   const payload = edited[jobType.name] ?? sample;
@@ -127,8 +126,8 @@ function FormOf({ jobTypes, jobType, onChoose }: FormOfProps) {
         <section className="box" aria-label="The same as a command">
           <h2 className="box-head">The same as a command</h2>
           <div className="box-body">
-            <Code text={curlSubmit(document.baseURI, submission, key !== null)} what="the curl command" />
-            {key !== null && <p className="hint">Put a key into the variable JOBS_KEY first.</p>}
+            <Command make={(caller) => curlSubmit(caller, submission)} what="the curl command" />
+            <KeyHint />
           </div>
         </section>
       </div>

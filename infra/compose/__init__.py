@@ -1,0 +1,1 @@
+"""The stack in containers: what docker-compose.yml starts beside databases that are bought ready-made."""
