@@ -179,8 +179,9 @@ def _start(code: Path, brought: Path, python: tuple[str, ...]) -> subprocess.Com
 def _copy(app: Path, project: Path) -> None:
     """What Chalice reads of an app, without what earlier deploys have left there."""
     project.mkdir()
-    for name in ("app.py", "requirements.txt", "chalicelib"):
+    for name in ("app.py", "requirements.txt"):
         (project / name).symlink_to(app / name)
+    shutil.copytree(app / "chalicelib", project / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
     (project / ".chalice").mkdir()
     for file in (app / ".chalice").glob("*.json"):
         shutil.copy(file, project / ".chalice")
