@@ -151,11 +151,10 @@ def test_a_queue_that_stops_being_empty_rings_the_bell_once(
         rings.append(queue)
         bell.release()
 
-    stopped = threading.Event()
-    listener = threading.Thread(target=Workers(cache).listen, args=(ring, print, stopped.is_set))
+    hearing, stopped = threading.Event(), threading.Event()
+    listener = threading.Thread(target=Workers(cache).listen, args=(ring, print, hearing.set, stopped.is_set))
     listener.start()
-    while not cache.pubsub_numsub("wake")[0][1]:
-        pass
+    assert hearing.wait(10)
 
     sync(cache, queues, insert(store), insert(store))
     sync(cache, queues, insert(store))

@@ -144,19 +144,17 @@ def test_a_running_job_that_is_replaced_is_asked_to_end_and_its_worker_hears_of_
     world: World, ticker: Ticker, timetable: Timetable, conn: psycopg.Connection[Any]
 ) -> None:
     heard: list[tuple[Any, int]] = []
-    listening, stop = threading.Event(), threading.Event()
-
-    def should_stop() -> bool:
-        listening.set()
-        return stop.is_set()
+    hearing, stop = threading.Event(), threading.Event()
 
     def on_cancel(job_id: Any, attempt: int) -> None:
         heard.append((job_id, attempt))
         stop.set()
 
-    listener = threading.Thread(target=world.workers.listen, args=(lambda queue: None, on_cancel, should_stop))
+    listener = threading.Thread(
+        target=world.workers.listen, args=(lambda queue: None, on_cancel, hearing.set, stop.is_set)
+    )
     listener.start()
-    assert listening.wait(10)
+    assert hearing.wait(10)
 
     fire_with(world, ticker, timetable, conn, Overlap.CANCEL_PREVIOUS, JobStatus.RUNNING)
 
