@@ -59,7 +59,7 @@ def test_a_stranger_sees_no_job_and_a_reader_with_a_key_sees_them_live(stranger:
     sign_in(stranger, guarded_stack.key)
 
     until_live(stranger)
-    stranger.get_by_role("link", name="Submit").click()
+    stranger.get_by_role("link", name="Submit", exact=True).click()
     stranger.get_by_test_id("submit").click()
     expect(stranger.get_by_test_id("submitted-job")).to_be_visible(timeout=10_000)
     stranger.get_by_role("link", name="Jobs", exact=True).click()
@@ -91,7 +91,7 @@ def test_pages_for_administrators_are_not_for_others(stranger: Page, guarded_sta
     operator = ask(guarded_stack, "POST", "/keys", {"name": "mechanic", "role": "operator"})
     sign_in(stranger, operator["key"])
     pages = stranger.get_by_role("navigation", name="Pages")
-    expect(pages.get_by_role("link", name="Submit")).to_be_visible(timeout=15_000)
+    expect(pages.get_by_role("link", name="Submit", exact=True)).to_be_visible(timeout=15_000)
     expect(pages.get_by_role("link", name="Keys")).to_have_count(0)
 
     stranger.goto(f"{guarded_stack.url}/#/keys")
