@@ -37,7 +37,7 @@ export function Created({ filter: { within, after, before }, onChange }: Created
           else if (within) onChange({ within: null, after: new Date(Date.now() - SPANS[within]).toISOString(), before: null });
         }}
       >
-        <option value="">Created any time</option>
+        <option value="">Any time</option>
         {SPAN_NAMES.map((name) => (
           <option key={name} value={name}>
             {WORDS[name]}

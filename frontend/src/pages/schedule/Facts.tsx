@@ -28,7 +28,13 @@ export function Facts({ schedule, payload }: FactsProps) {
           <dd>{next_run_at ? <Time at={next_run_at} /> : <None />}</dd>
           <dt>Last run</dt>
           <dd>
-            {last_run_at ? <Time at={last_run_at} /> : <None />} <Outcomes outcomes={schedule.last_outcomes} />
+            {last_run_at ? (
+              <>
+                <Time at={last_run_at} /> <Outcomes outcomes={schedule.last_outcomes} />
+              </>
+            ) : (
+              <None />
+            )}
           </dd>
           {starts_at && (
             <>
