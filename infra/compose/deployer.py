@@ -11,7 +11,7 @@ from infra.compose.stack import container_stack
 from infra.local import aws, console, dashboard, deploy, keys, product
 from infra.local.changes import Stamps
 from infra.local.stack import Stack
-from infra.local.steps import StepFailed, explain, step
+from infra.local.steps import StepFailed, exit_code, step
 
 ADVICE = "Put the cause right and run `docker compose up --wait` again; it goes on from here."
 
@@ -77,12 +77,7 @@ def main() -> int:
     deployer = Deployer(
         container_stack(os.environ), Path(os.environ["FRONT_DOOR_FILE"]), int(os.environ["FRONT_DOOR_PORT"])
     )
-    try:
-        deployer.run()
-    except StepFailed as failure:
-        explain(failure)
-        return 1
-    return 0
+    return exit_code(deployer.run)
 
 
 if __name__ == "__main__":

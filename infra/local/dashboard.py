@@ -20,7 +20,7 @@ from infra.local.changes import Stamps, digest, one_at_a_time
 from infra.local.emulator import BUCKET
 from infra.local.shell import run
 from infra.local.stack import ROOT, Stack
-from infra.local.steps import StepFailed, explain
+from infra.local.steps import StepFailed, exit_code
 
 FRONTEND = ROOT / "frontend"
 DIST = FRONTEND / "dist"
@@ -152,15 +152,5 @@ def _put(s3: Any, file: Path) -> int:
     return 1
 
 
-def main() -> int:
-    try:
-        if is_there():
-            prepare(ROOT / ".local" / "logs")
-    except StepFailed as failure:
-        explain(failure)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(lambda: is_there() and prepare(ROOT / ".local" / "logs")))

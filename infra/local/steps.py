@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,16 @@ def explain(failure: StepFailed) -> None:
             console.complain(f"  {line}")
         console.complain("")
     console.complain(failure.advice)
+
+
+def exit_code(work: Callable[[], object]) -> int:
+    """Of a program that does this: 1 where a step failed, which is explained."""
+    try:
+        work()
+    except StepFailed as failure:
+        explain(failure)
+        return 1
+    return 0
 
 
 def tail(log: Path) -> list[str]:

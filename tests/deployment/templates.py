@@ -13,6 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 DIRECTORY = ROOT / "infra" / "cloud"
 NAMES = ("network", "data", "roles", "edge", "service", "alarms")  # in the order in which they can be made
 
+# Parameters without a default that no stack tells: Chalice does, or the deployment itself.
+FROM_ELSEWHERE = {
+    "Stage",
+    "SubnetIds",
+    "SettingsSecretArn",
+    "RestApiId",
+    "WebsocketApiId",
+    "ApiFunctionName",
+    "WorkerFunctionNames",
+}
+
 Value = dict[str, Any]
 
 

@@ -23,6 +23,7 @@ from infra.aws.stage import Stage, find_stage
 from infra.aws.steps import aws_step
 from infra.aws.up import Up, _keep_databases
 from infra.local.steps import StepFailed
+from tests.deployment.templates import FROM_ELSEWHERE
 
 ONE_BUCKET = "Resources: {Bucket: {Type: 'AWS::S3::Bucket'}}\n"
 ROLES = {"ApiRoleArn": "api", "SocketRoleArn": "socket", "WorkerRoleArn": "worker", "MigrateRoleArn": "migrate"}
@@ -100,15 +101,7 @@ def test_options_are_those_of_the_templates_and_what_is_found_out_is_none(stage:
 
 
 def test_every_parameter_is_chosen_by_a_person_or_told_by_another_stack(stage: Stage) -> None:
-    told = {
-        "Stage",
-        "SubnetIds",
-        "SettingsSecretArn",
-        "RestApiId",
-        "WebsocketApiId",
-        "ApiFunctionName",
-        "WorkerFunctionNames",
-    }
+    told = set(FROM_ELSEWHERE)
     for concern in templates.CONCERNS:
         told |= set(templates.read(stage.template(concern)).get("Outputs", {}))
 

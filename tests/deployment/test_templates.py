@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from tests.deployment.templates import NAMES, alternatives, resource, resources, template, text
+from tests.deployment.templates import FROM_ELSEWHERE, NAMES, alternatives, resource, resources, template, text
 
 PARAMETERS = {
     "network": {"Stage", "Egress", "VpcCidr"},
@@ -76,18 +76,11 @@ def test_deploying_finds_the_parameters_and_outputs_that_it_counts_on(name: str)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_stack_demands_is_told_by_those_before_it_or_by_chalice(name: str) -> None:
-    earlier = {output for before in NAMES[: NAMES.index(name)] for output in template(before)["Outputs"]} | {
-        "SubnetIds",
-        "SettingsSecretArn",
-        "RestApiId",
-        "WebsocketApiId",
-        "ApiFunctionName",
-        "WorkerFunctionNames",
-    }
+    earlier = {output for before in NAMES[: NAMES.index(name)] for output in template(before)["Outputs"]}
 
     demanded = {key for key, parameter in template(name)["Parameters"].items() if "Default" not in parameter}
 
-    assert demanded <= earlier | {"Stage"}
+    assert demanded <= earlier | FROM_ELSEWHERE
 
 
 @pytest.mark.parametrize("name", NAMES)
