@@ -152,5 +152,10 @@ def _put(s3: Any, file: Path) -> int:
     return 1
 
 
+def main() -> None:
+    if is_there():
+        prepare(ROOT / ".local" / "logs")
+
+
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: is_there() and prepare(ROOT / ".local" / "logs")))
+    sys.exit(exit_code(main))
