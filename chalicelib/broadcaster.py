@@ -110,6 +110,7 @@ class Broadcaster:
         self._roster.serve([], {})
         if self._was_away:
             self._stream.break_off()
+            self._was_away = False
         self._place = self._stream.here()
         self._roster.begin_at(self._place.id)
         self._next_turn = 0.0
@@ -124,20 +125,15 @@ class Broadcaster:
         self._leadership.save(self._roster.tidy())
         ours = self._leadership.lead(self._name, LEASE, is_lasting=self._is_lasting)
         if ours != set(self._roster.shards):
-            self._roster.serve(ours, self._told(sorted(ours - set(self._roster.shards))))
-            self._was_away = False
+            told = self._told(sorted(ours - set(self._roster.shards)))
+            self._leadership.save(told)  # at once: after an outage, those of no cursor would count as new
+            self._roster.serve(ours, told)
         self._show_stats()
 
     def _told(self, shards: list[int]) -> dict[int, Told]:
-        """Who is in the registry has come since everything is kept. After an outage all are told to read."""
-        if self._was_away:
-            return dict.fromkeys(shards, Told(BEGINNING))
-        oldest = self._stream.whole_from() or self._place.id
-        saved = self._leadership.told(shards)
-        return {
-            shard: told if told is not None and position(told.cursor) >= position(oldest) else Told(oldest)
-            for shard, told in zip(shards, saved, strict=True)
-        }
+        """Where nobody has saved it: all in the registry have come since everything is kept."""
+        oldest = Told(self._stream.whole_from() or self._place.id)
+        return {shard: told or oldest for shard, told in zip(shards, self._leadership.told(shards), strict=True)}
 
     def _pass(self, wait: timedelta) -> None:
         """Read once, and start sending what is due.
@@ -170,6 +166,8 @@ class Broadcaster:
         oldest = min((each.after for each in late), key=position)
         entries = list(self._stream.between(oldest, self._place.id))
         whole = self._stream.is_whole_after(*(each.after for each in late))  # only now: it is trimmed while it is read
+        if not all(entry.is_readable for entry in entries):
+            whole = [False] * len(late)
         for each, is_whole in zip(late, whole, strict=True):
             if not is_whole:
                 each.outbox.start_over(self._place.id)

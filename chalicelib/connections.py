@@ -17,6 +17,7 @@ import redis
 
 from chalicelib.callers import ANYONE, Caller, Role
 from chalicelib.events import Subscription
+from chalicelib.leadership import CURSORS
 from chalicelib.redis_link import LOGS_WATCHED, WATCHED, WHOLE_FROM, reaching_redis
 
 logger = logging.getLogger(__name__)
@@ -50,10 +51,11 @@ class Marks(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """Some shards at one moment. connections: by id; marks: of the shards then."""
+    """Some shards at one moment. connections: by id; marks: of the shards then; whole_from: as in ``Marks``."""
 
     connections: dict[str, Connection]
     marks: list[bytes | None]
+    whole_from: bytes | None
 
 
 class Connections:
@@ -111,19 +113,20 @@ class Connections:
     def of_shards(self, shards: Sequence[int]) -> Registered:
         """Everyone there who may still be connected; those past any possible life are dropped."""
         if not shards:
-            return Registered({}, [])
+            return Registered({}, [], None)
         with reaching_redis(), self._redis.pipeline(transaction=True) as reads:
             reads.time()
+            reads.get(WHOLE_FROM)
             reads.hmget(CHANGES, [str(shard) for shard in shards])
             for shard in shards:
                 reads.hvals(registry(shard))
-            (seconds, _), marks, *records = reads.execute()
+            (seconds, _), whole_from, marks, *records = reads.execute()
         connections = list(_decoded(record for each in records for record in each))
         oldest = seconds - LONGEST_LIFE.total_seconds()
         for expired in connections:
             if expired.connected_at < oldest:
                 self.remove(expired.id)
-        return Registered({each.id: each for each in connections if each.connected_at >= oldest}, marks)
+        return Registered({each.id: each for each in connections if each.connected_at >= oldest}, marks, whole_from)
 
     def all(self) -> dict[str, Connection]:
         return self.of_shards(range(SHARDS)).connections
@@ -137,7 +140,7 @@ class Connections:
 
     def _save(self, script: str, connection: Connection) -> bool:
         shard = shard_of(connection.id)
-        keys = registry(shard), CHANGES, WATCHED, WHOLE_FROM
+        keys = registry(shard), CHANGES, WATCHED, WHOLE_FROM, CURSORS
         arguments = connection.id, msgspec.json.encode(connection), shard, secrets.token_bytes(8), _ms(LONGEST_LIFE)
         return bool(self._redis.eval(script, len(keys), *keys, *arguments))
 
@@ -176,13 +179,14 @@ def registry(shard: int) -> str:
 
 CHANGES = "{ws}:changes"  # HASH  shard -> random bytes, others after every change
 
-# KEYS     a shard, the changes, whether somebody is connected, the position from which on every event is kept
+# KEYS     a shard, the changes, whether somebody is connected, the position from which on every event is kept, cursors
 # ARGV     connection id, record, shard, random bytes, how long a connection may live in ms
 _ADD = """
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 if not redis.call('SET', KEYS[3], 1, 'PX', ARGV[5], 'GET') then
   local clock = redis.call('TIME')
+  redis.call('DEL', KEYS[5])
   redis.call('SET', KEYS[4], string.format('%.0f-0', clock[1] * 1000 + math.floor(clock[2] / 1000) - 1))
 end
 return 1

@@ -10,7 +10,7 @@ import msgspec
 import redis
 
 from chalicelib.connections import SHARDS, registry
-from chalicelib.leadership import CURSORS, as_told, leader_of
+from chalicelib.leadership import CURSORS, leader_of
 from chalicelib.members import KEY_BYTES, is_keyed, is_member, raw_id_of
 from chalicelib.queues import DELAYED, LEASED, READY, sets_of
 from chalicelib.redis_link import Batch, reaching_redis, text
@@ -113,7 +113,7 @@ class RedisInspection:
     def has_unheard_events(self) -> bool:
         """Whether somebody is connected and events wait, but nobody reads them."""
         with reaching_redis():
-            cursors = {int(shard): as_told(value).cursor for shard, value in self._redis.hgetall(CURSORS).items()}
+            cursors = {int(shard): text(cursor) for shard, cursor in self._redis.hgetall(CURSORS).items()}
             return any(
                 self._redis.xrange(EVENTS, min=f"({cursors[shard]}" if shard in cursors else "-", count=1)
                 for shard in self._unserved()

@@ -12,7 +12,7 @@ from chalicelib.redis_link import reaching_redis, text
 
 
 class Told(NamedTuple):
-    """How far a shard was told. mark: the shard's in the registry when that was so; None: not known."""
+    """How far a shard was told. mark: the shard's in the registry when that was so; none: not known."""
 
     cursor: str
     mark: bytes | None = None
@@ -40,15 +40,23 @@ class Leadership:
         """How far each was told, the last time that somebody said so."""
         if not shards:
             return []
-        with reaching_redis():
-            found: Any = self._redis.hmget(CURSORS, [str(shard) for shard in shards])
-        return [None if value is None else as_told(value) for value in found]
+        names = [str(shard) for shard in shards]
+        with reaching_redis(), self._redis.pipeline(transaction=True) as both:
+            both.hmget(CURSORS, names)
+            both.hmget(MARKS, names)
+            cursors, marks = both.execute()
+        return [
+            None if cursor is None else Told(text(cursor), mark) for cursor, mark in zip(cursors, marks, strict=True)
+        ]
 
     def save(self, told: Mapping[int, Told]) -> None:
         """By shard."""
-        if told:
-            with reaching_redis():
-                self._redis.hset(CURSORS, mapping={str(shard): _encoded(each) for shard, each in told.items()})
+        if not told:
+            return
+        with reaching_redis(), self._redis.pipeline(transaction=True) as both:
+            both.hset(CURSORS, mapping={str(shard): each.cursor for shard, each in told.items()})
+            both.hset(MARKS, mapping={str(shard): each.mark or b"" for shard, each in told.items()})
+            both.execute()
 
     def resign(self, name: str, shards: Collection[int]) -> None:
         """Whoever comes next starts where these were told to, if that was saved."""
@@ -62,16 +70,8 @@ def leader_of(shard: int) -> str:
     return f"{{ws}}:leader:{shard}"
 
 
-def as_told(value: bytes | str) -> Told:
-    cursor, _, mark = text(value).partition(" ")
-    return Told(cursor, bytes.fromhex(mark) if mark else None)
-
-
-def _encoded(told: Told) -> str:
-    return f"{told.cursor} {told.mark.hex()}" if told.mark else told.cursor
-
-
-CURSORS = "{ws}:cursors"  # HASH  shard -> position in the event stream, and the registry's mark then in hex
+CURSORS = "{ws}:cursors"  # HASH  shard -> position in the event stream
+MARKS = "{ws}:cursor_marks"  # HASH  shard -> its mark in the registry when that was so
 LASTING = "{ws}:broadcasters"  # ZSET  who leads for longer -> until when that is sure, ms since the epoch
 
 # KEYS     who leads for longer, a lease for each shard

@@ -58,15 +58,22 @@ class Keeper:
         while not stopped.is_set():
             try:
                 self._beat()
-                if time.monotonic() >= next_sign:
-                    self._show_life()
-                    next_sign = time.monotonic() + 1.0
             except (StoreUnavailable, QueueUnavailable) as error:
                 logger.warning("leases cannot be kept now", extra={"reason": str(error)})
                 self.look()
+            if time.monotonic() >= next_sign:
+                next_sign = time.monotonic() + 1.0
+                self._sign()
             stopped.wait(BEAT.total_seconds())
         with contextlib.suppress(QueueUnavailable):
             self._say_goodbye()
+
+    def _sign(self) -> None:
+        """Also while Postgres is away: who waits for it lives."""
+        try:
+            self._show_life()
+        except QueueUnavailable as error:
+            logger.warning("no sign of life can be given now", extra={"reason": str(error)})
 
     def _beat(self) -> None:
         must_look = self._must_look.is_set()

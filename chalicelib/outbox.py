@@ -103,8 +103,8 @@ class Outbox:
             self.reader = Reader(backlog, backlog.newest)
 
     def catch_up(self, reader: Reader) -> None:
-        """Hear of this before the news."""
-        self._earlier.append(reader)
+        """Hear of this before all else: what follows may name later events, and whoever goes on from those has heard this."""
+        self._earlier.appendleft(reader)
 
     def start_over(self, event_id: str) -> None:
         """It has missed something, and is told to read. After this event it hears everything."""

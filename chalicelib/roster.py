@@ -59,8 +59,9 @@ class Roster:
         shards = sorted(self._marks)
         marks = self._connections.marks(shards)
         changed = [shard for shard, mark in zip(shards, marks.shards, strict=True) if mark != self._marks[shard]]
-        there, read = self._connections.of_shards(changed)
-        self._leave(set(changed), there, was_lost=marks.whole_from != self._whole_from)
+        there, read, whole_from = self._connections.of_shards(changed)
+        was_lost = marks.whole_from != self._whole_from or (bool(changed) and whole_from != marks.whole_from)
+        self._leave(set(changed), there, was_lost=was_lost)
         self._whole_from = marks.whole_from  # only now: had Redis gone away again, nobody would have been found lost
         self._marks.update(zip(changed, read, strict=True))
         late = [each for connection in there.values() for each in self._meet(connection)]
@@ -125,7 +126,7 @@ class Roster:
         told = self._told.get(shard)
         if told is None:
             return connection.subscription.after
-        has_changed = told.mark is None or told.mark != self._marks[shard]
+        has_changed = not told.mark or told.mark != self._marks[shard]
         if has_changed and position(connection.asked_at) >= position(told.cursor):
             return connection.subscription.after or told.cursor
         return told.cursor

@@ -149,11 +149,12 @@ def _before(seconds: int, micros: int) -> str:
 
 def _decoded(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
     """Empty where another release wrote it in its own way."""
-    events, lines, after = fields.get(b"e", _NOTHING), fields.get(b"l", _NOTHING), int(fields.get(b"b", 0))
+    after = int(fields.get(b"b", 0))
     try:
+        events, lines = fields[b"e"], fields.get(b"l", _NOTHING)
         before = after - len(events) - len(lines)
         return Entry(text(entry_id), _events.decode(events), _lines.decode(lines), before, after)
-    except msgspec.DecodeError as error:
+    except (KeyError, msgspec.DecodeError) as error:
         logger.warning("unreadable events", extra={"reason": str(error)})
         return Entry(text(entry_id), [], [], after, after, is_readable=False)
 

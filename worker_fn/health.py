@@ -10,7 +10,7 @@ import sys
 from datetime import timedelta
 
 from chalicelib import resources
-from chalicelib.errors import SchedulerError
+from chalicelib.errors import QueueUnavailable
 
 SEEN_WITHIN = timedelta(seconds=10)  # it shows itself every second
 
@@ -18,7 +18,7 @@ SEEN_WITHIN = timedelta(seconds=10)  # it shows itself every second
 def main() -> int:
     try:
         reports = resources.workers().all(SEEN_WITHIN)
-    except SchedulerError as error:
+    except QueueUnavailable as error:
         sys.stderr.write(f"cannot tell: {error}\n")
         return 0
     if any(report.host == socket.gethostname() for report in reports):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -24,6 +26,7 @@ class Deployer:
         self._front_door = front_door
         self._port = port
         self._stamps = Stamps(stack.directory / "stamps.json")
+        self._settings = hashlib.sha256(json.dumps(stack.settings(), sort_keys=True).encode()).hexdigest()
 
     def run(self) -> None:
         self._emulator()
@@ -43,14 +46,17 @@ class Deployer:
         with step("migrations"):
             product.migrate(self._stack, ADVICE)
         with step("settings") as now:
+            if not self._stamps.matches("settings", self._settings):
+                self._stamps.forget()  # functions read their settings once: new ones are deployed
             now.skipped = not aws.put_settings(self._stack)
-        if not now.skipped:
-            self._stamps.forget()  # functions read their settings once: new ones are deployed
 
     def _apps(self) -> None:
         for app in (deploy.API, deploy.WORKER):
             with step(f"deploy {app.name}") as now:
                 now.skipped = not deploy.deploy(self._stack, app, self._stamps)
+        self._stamps.put(
+            "settings", self._settings
+        )  # only now: who is stopped before it deploys all of them the next time
 
     def _schedules(self) -> None:
         with step("declared schedules"):

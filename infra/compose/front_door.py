@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from infra.local import deploy
-from infra.local.emulator import BUCKET
+from infra.local.names import BUCKET
 from infra.local.stack import Stack
 
 # Paths go on as they came: a job's or a queue's name may hold what nginx would decode. Queries stay outside of the bucket, to

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.aws.session import session
-from infra.local.emulator import SAVE
+from infra.local.names import SAVE
 from infra.local.stack import REGION, SECRET, Stack
 
 READY_SECONDS = 60

@@ -17,7 +17,7 @@ from typing import Any
 
 from infra.local import aws, node
 from infra.local.changes import Stamps, digest, one_at_a_time
-from infra.local.emulator import BUCKET
+from infra.local.names import BUCKET
 from infra.local.shell import run
 from infra.local.stack import ROOT, Stack
 from infra.local.steps import StepFailed, exit_code

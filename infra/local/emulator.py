@@ -24,21 +24,18 @@ import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from chalicelib.settings import LOCAL_STAGE
 from infra.local import functions, socket_functions
 from infra.local.emulator_parts import require
 from infra.local.front_door import Application, FrontDoor, Receive, Scope, Send
+from infra.local.names import API_NAME, BUCKET, SAVE, STAGE
 from infra.local.ports import LOOPBACK
 from infra.local.processes import send
 from infra.local.rest_import import RestApis, WebSocketApis, stable_id
 
-API_NAME = "job-scheduler"  # as in .chalice/config.json
-BUCKET = "job-scheduler-dashboard"
-SAVE = "/_local/save"
 GRACE_SECONDS = 1.0  # open WebSockets would hold up a stop for longer
 
 
-def front_door(port: int, stage: str = LOCAL_STAGE) -> FrontDoor:
+def front_door(port: int, stage: str = STAGE) -> FrontDoor:
     websocket_api_id = stable_id(f"{API_NAME}-{stage}-websocket-api")  # Chalice's name for it
     return FrontDoor(port=port, rest_api_id=stable_id(API_NAME), websocket_api_id=websocket_api_id, bucket=BUCKET)
 
@@ -48,7 +45,7 @@ def main() -> None:
     parser.add_argument("--front-port", type=int, help="where the front door is; none: somebody else keeps one")
     parser.add_argument("--functions-log", type=Path, required=True)
     parser.add_argument("--host", default=LOOPBACK, help="the address to listen on (default: loopback)")
-    parser.add_argument("--stage", default=LOCAL_STAGE, help="which the front door leads to")
+    parser.add_argument("--stage", default=STAGE, help="which the front door leads to")
     arguments = parser.parse_args()
     port = arguments.front_port
     _empty(Path(os.environ["TMPDIR"]))

@@ -57,7 +57,8 @@ def test_who_needs_somebody_waits_for_it(services: dict[str, Any]) -> None:
 
     emulators = "emulator", "localstack"  # whichever there is
     assert waits["deployer"] == dict.fromkeys(["postgres", "valkey", *emulators], "service_healthy")
-    assert waits["worker"] == waits["front-door"] == {"deployer": "service_completed_successfully"}
+    assert waits["worker"] == {"deployer": "service_completed_successfully"}
+    assert waits["front-door"] == waits["worker"] | dict.fromkeys(emulators, "service_healthy")
 
 
 def test_only_the_deployer_ends(services: dict[str, Any]) -> None:
@@ -99,6 +100,13 @@ def test_data_is_in_named_volumes(services: dict[str, Any]) -> None:
     assert {"postgres", "valkey", "emulator", "deployer", "api-deployed", "worker-deployed"} <= {
         each["source"] for each in mounted
     }
+
+
+def test_what_the_deployer_writes_is_not_written_over_by_an_image(services: dict[str, Any]) -> None:
+    """An engine fills an empty volume from the first image that mounts it, with that one's owner."""
+    (mounted,) = services["front-door"]["volumes"]
+
+    assert (mounted["source"], mounted["read_only"], mounted["volume"]) == ("front-door", True, {"nocopy": True})
 
 
 def test_no_bought_image_floats(services: dict[str, Any]) -> None:

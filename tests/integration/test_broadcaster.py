@@ -509,6 +509,51 @@ def test_after_an_outage_of_redis_everybody_is_told_to_read(
     assert [types(gateway.sent[each]).count("Resync") for each in ("c", "goes-on", "back")] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("owed", [True, False], ids=["it was yet to be told", "its broadcaster had died before"])
+def test_who_leads_after_an_outage_tells_those_to_read_whom_nobody_told(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[..., Any], *, owed: bool
+) -> None:
+    """Somebody else has found that Redis was away, and said from where on the stream is whole."""
+    subscribe(connections, "c", Subscription(batch=True))
+    before = world.stream.now()
+    time.sleep(0.01)
+    world.stream.break_off()
+    saved = Told("0-0" if owed else before, b"other")
+    Leadership(world.cache, SHARDS).save(dict.fromkeys(range(SHARDS), saved))
+
+    with broadcasting("next"):
+        eventually(lambda: gateway.sent["c"])
+
+    assert types(gateway.sent["c"]) == ["Resync"]
+
+
+def test_who_comes_after_everybody_had_left_is_not_told_to_read(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[..., Any]
+) -> None:
+    """Where others were told up to is of another time."""
+    Leadership(world.cache, SHARDS).save(dict.fromkeys(range(SHARDS), Told("7-0", b"other")))
+    subscribe(connections, "c", Subscription(batch=True))
+    world.submit()
+
+    with broadcasting("next"):
+        eventually(lambda: gateway.sent["c"])
+
+    assert types(gateway.sent["c"]) == ["JobStatusUpdates"]
+
+
+def test_who_is_caught_up_over_what_another_release_wrote_is_told_to_read(
+    world: World, connections: Connections, gateway: ListeningGateway, broadcasting: Callable[..., Any]
+) -> None:
+    subscribe(connections, "c", Subscription(batch=True))
+    world.submit()
+    world.cache.xadd(EVENTS, {"news": b"in its own way", "b": 0})
+
+    with broadcasting("next"):
+        eventually(lambda: gateway.sent["c"])
+
+    assert types(gateway.sent["c"])[0] == "Resync"
+
+
 @pytest.mark.parametrize(("kept", "types_told"), [(1, "Resync"), (3, "JobStatusUpdates")])
 def test_a_broadcaster_that_stood_still_tells_everybody_to_read_if_it_missed_something(
     kept: int,
@@ -521,10 +566,11 @@ def test_a_broadcaster_that_stood_still_tells_everybody_to_read_if_it_missed_som
 ) -> None:
     """kept: of four entries, of which it had read the first."""
     subscribe(connections, "c", Subscription(batch=True))
-    read, stand_still = EventStream.read, threading.Event()
+    read, stand_still, stands_still = EventStream.read, threading.Event(), threading.Event()
 
     def read_late(stream: EventStream, after: str, wait: timedelta) -> Any:
         while stand_still.is_set():
+            stands_still.set()
             time.sleep(0.01)
         return read(stream, after, wait)
 
@@ -533,7 +579,7 @@ def test_a_broadcaster_that_stood_still_tells_everybody_to_read_if_it_missed_som
         world.submit()
         eventually(lambda: ids(gateway.sent["c"]))
         stand_still.set()
-        time.sleep(1.2)  # the read under way has ended
+        assert stands_still.wait(10)
         for _ in range(3):
             world.submit()
         world.cache.xtrim(EVENTS, maxlen=kept, approximate=False)

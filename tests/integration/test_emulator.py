@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.emulator import API_NAME, BUCKET
+from infra.local.names import API_NAME, BUCKET
 from infra.local.rest_import import stable_id
 from tests.running_emulator import Running
 
