@@ -199,6 +199,13 @@ def show_logs(call: Call, job_id: UUID, query: LogsQuery) -> Reply[reports.LogsV
     return Reply(reports.logs_view(lines, query.cursor))
 
 
+@routes.add("GET /jobs/{job_id}/dependencies", VIEWER, fails=(JobNotFound,))
+def show_dependencies(call: Call, job_id: UUID) -> Reply[reports.DependenciesView]:
+    """Show which jobs a job depends on, and which depend on it."""
+    job, store = resources.scheduler().get(job_id), resources.dependencies()
+    return Reply(reports.dependencies_view(store.relatives(job.depends_on or []), store.dependents(job_id)))
+
+
 @routes.add("POST /jobs/{job_id}/cancel", OPERATOR, fails=(JobNotFound, IllegalMove))
 def cancel(call: Call, job_id: UUID) -> Reply[views.JobView]:
     """Cancel a job. One that runs stays RUNNING until its handler has ended."""

@@ -33,7 +33,8 @@ Adapters, one outside service each:
     secret         a login in Secrets Manager, read again when it is refused
     redis_link     how Redis is reached; many commands in one round trip
     store/         Postgres, one module a noun: jobs, lists, attempts, queues, schedules, firings, keys, audit,
-                   unique, partitions, retention, walks, detached (what pruning does to them) and others, and how
+                   admissions (submits that look at other jobs first), bonds and dependencies (who waits for whom),
+                   partitions, retention, walks, detached (what pruning does to them) and others, and how
                    rows travel
     throttle       Redis: what is set of queues, and how take obeys it
     turns          Redis: jobs that belong to keys, and whose turn it is

@@ -84,6 +84,8 @@ def _check_times(submission: Submission) -> None:
         raise InvalidInput("the schedule says when", "$.run_at" if submission.run_at else "$.delay_seconds")
     if submission.unique is not None:
         raise InvalidInput("a schedule's overlap says whether its jobs may meet", "$.unique")
+    if submission.depends_on:
+        raise InvalidInput("a schedule's jobs depend on no others", "$.depends_on")
     if len(submission.tags) > MOST_TAGS:
         raise InvalidInput(f"more than {MOST_TAGS} tags", "$.tags")
 

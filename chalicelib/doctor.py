@@ -103,6 +103,7 @@ class Doctor:
             Check("reminders", BOTH, Reminders(inspection=inspection, redis=redis, mending=mending, eye=eye).look),
             *_strays(Strays(inspection=inspection, redis=redis, queues=queues, mending=mending, eye=eye)),
             Check("work", POSTGRES, work.look),
+            Check("dependencies", POSTGRES, work.dependencies),
             Check("schedules", POSTGRES, Schedules(inspection=inspection, registry=registry, limits=limits).look),
             *_servers(Servers(inspection=inspection, redis=redis, limits=limits)),
             *_watchers(Watchers(redis=redis, connections=connections, eye=eye)),

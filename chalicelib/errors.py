@@ -200,6 +200,28 @@ class UniqueConflict(SchedulerError):
         return [(self._place.format(at), reason) for at, reason in islice(self._reasons.items(), InvalidBatch.MOST)]
 
 
+class UnknownDependency(InvalidInput):
+    """Jobs of a submit depend on jobs that do not exist, or do no more. strangers: one by the place of each in the submit."""
+
+    code = "unknown_dependency"
+
+    def __init__(self, strangers: Mapping[int, UUID], place: str = "$.jobs[{}].depends_on") -> None:
+        self._strangers = strangers
+        self._place = place
+        (_, detail), *_ = self.faults
+        super().__init__(f"{detail}; nothing was submitted", "$.jobs")
+
+    def of_one(self) -> UnknownDependency:
+        """The same for a submit of one job, which has no places."""
+        return UnknownDependency(self._strangers, "$.depends_on")
+
+    @property
+    def faults(self) -> Sequence[tuple[str, str]]:
+        """Path and detail of the first hundred."""
+        first = islice(self._strangers.items(), InvalidBatch.MOST)
+        return [(self._place.format(at), f"there is no job {stranger}") for at, stranger in first]
+
+
 class QueueNotFound(SchedulerError):
     """No queue of this name has or had jobs, and nobody set anything of it."""
 

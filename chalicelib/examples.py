@@ -37,7 +37,16 @@ BODIES: Mapping[Any, Mapping[str, object]] = {
             "unique": {"for": "queued", "key": "reindex:7", "on_conflict": "replace"},
         },
     },
-    Batch: {"two jobs": {"jobs": [{"job_type": "echo", "payload": 1}, {"job_type": "echo", "payload": 2}]}},
+    Batch: {
+        "two jobs": {"jobs": [{"job_type": "echo", "payload": 1}, {"job_type": "echo", "payload": 2}]},
+        "two, and one after both": {
+            "jobs": [
+                {"job_type": "echo", "payload": "left"},
+                {"job_type": "echo", "payload": "right"},
+                {"job_type": "echo", "payload": "both", "depends_on": [0, 1], "if_dependency_fails": "run"},
+            ]
+        },
+    },
     Cancellation: {"count first": {"queue": "hooks", "dry_run": True}, "then do it": {"queue": "hooks"}},
     Revival: {"what failed today": {"job_type": "http_request", "created_after": "2026-11-25T00:00:00Z"}},
     NamedDefinition: {
@@ -101,6 +110,14 @@ JOB: Mapping[str, object] = {
 
 # By operation, where it is another than the job above.
 ANSWERS: Mapping[str, object] = {
+    "show_dependencies": {
+        "depends_on": [
+            {"id": "01a20a21-9f5b-76e0-8fda-cd7a8388a0b2", "job_type": "process_data", "status": "COMPLETED"},
+            {"id": "01a20a21-a004-7d31-9c4a-0a6fbd3b7c11", "job_type": "http_request", "status": "RUNNING"},
+        ],
+        "dependents": [{"id": "01a20a21-a1c8-7a90-b0f5-5f0c6a2be9d4", "job_type": "csv_summary", "status": "BLOCKED"}],
+        "more": False,
+    },
     "show_job": {
         **JOB,
         "status": "RETRYING",

@@ -5,6 +5,7 @@ The table of moves decides; the SQL in ``store.jobs`` is tested against it, ever
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, get_args
@@ -42,15 +43,18 @@ class Move(msgspec.Struct, frozen=True):
     target: JobStatus
 
 
+RELEASE = Move("release", frozenset({JobStatus.BLOCKED}), JobStatus.QUEUED)
 CLAIM = Move("claim", frozenset({JobStatus.QUEUED, JobStatus.RUNNING}), JobStatus.RUNNING)
 COMPLETE = Move("complete", frozenset({JobStatus.RUNNING}), JobStatus.COMPLETED)
 RETRY = Move("retry", frozenset({JobStatus.RUNNING}), JobStatus.QUEUED)
 FAIL = Move("fail", frozenset({JobStatus.RUNNING}), JobStatus.FAILED)
+FAIL_UNSTARTED = Move("fail", frozenset({JobStatus.BLOCKED}), JobStatus.FAILED)  # what it depends on has
 
 CANCEL = Move("cancel", frozenset({JobStatus.BLOCKED, JobStatus.QUEUED, JobStatus.RUNNING}), JobStatus.CANCELLED)
+# One that depends on others becomes BLOCKED, and is released at once where none of them is unfinished.
 REVIVE = Move("revive", frozenset({JobStatus.FAILED, JobStatus.CANCELLED}), JobStatus.QUEUED)
 
-MOVES = (CLAIM, COMPLETE, RETRY, FAIL, CANCEL, REVIVE)
+MOVES = (RELEASE, CLAIM, COMPLETE, RETRY, FAIL, FAIL_UNSTARTED, CANCEL, REVIVE)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -81,6 +85,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     backoff: Backoff | None = None  # None: the job type's own
     concurrency_key: str | None = None
     unique: Uniqueness | None = None
+    depends_on: Sequence[UUID] = ()
+    runs_anyway: bool = False  # however those end that it depends on
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -111,6 +117,9 @@ class Job(msgspec.Struct, frozen=True):
     concurrency_key: str | None  # whose job it is
     schedule: str | None  # which submitted it, for the time ``scheduled_for``
     scheduled_for: datetime | None
+    depends_on: list[UUID] | None  # the jobs that it waits for, or waited for
+    runs_anyway: bool  # however these end
+    has_dependents: bool  # its end is news to jobs that wait for it
     payload: msgspec.Raw | None
     result: msgspec.Raw | None
     errors: msgspec.Raw | None
@@ -220,6 +229,7 @@ def storable_text(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\x00", "\ufffd")
 
 
+IfDependencyFails = Literal["fail", "run"]  # what becomes of a job when one that it depends on fails or is cancelled
 StatusLabel = Literal["SCHEDULED", "RETRYING"]
 Label = Literal["BLOCKED", "SCHEDULED", "QUEUED", "RETRYING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 LABELS = get_args(Label)  # every status that clients see

@@ -13,11 +13,12 @@ from chalicelib.announcer import Announcer
 from chalicelib.chores import Chores
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.flow import Flow
-from chalicelib.jobs import Job
+from chalicelib.jobs import Job, JobStatus
 from chalicelib.keyring import Keyring
 from chalicelib.pruning import JobPruning, Pruning
 from chalicelib.queues import Queues
 from chalicelib.redis_link import Batch
+from chalicelib.store.dependencies import DependencyStore
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.partitions import PartitionStore, first_id_at
 from chalicelib.store.unfinished import START, Place
@@ -30,6 +31,7 @@ OVERLAP = timedelta(minutes=1)  # how much later than its id was made a row may 
 EVERY = timedelta(seconds=5)
 SWEEP_EVERY = timedelta(seconds=30)
 CUT_EVERY = timedelta(seconds=20)  # the WebSockets of keys that have expired, or were revoked while Redis was away
+MOST_RELEASES = 1_000  # a turn: statements, of which each lets jobs go that are as far from the first that failed
 PATROL_PAGES = 5  # a turn: 60,000 unfinished jobs a minute, for less than a hundredth of a core
 
 
@@ -40,6 +42,7 @@ class Maintenance:
         self,
         *,
         store: JobStore,
+        dependencies: DependencyStore,
         partitions: PartitionStore,
         flow: Flow,
         pruning: Pruning,
@@ -50,6 +53,7 @@ class Maintenance:
         chores: Chores,
     ) -> None:
         self._store = store
+        self._dependencies = dependencies
         self._partitions = partitions
         self._flow = flow
         self._pruning = pruning
@@ -130,12 +134,19 @@ class Maintenance:
 
         Nobody was told of what Redis does not know.
         """
-        missing = self._queues.missing(jobs)
+        self._let_go([job.id for job in jobs if job.status is JobStatus.BLOCKED])
+        missing = self._queues.missing([job for job in jobs if job.status is not JobStatus.BLOCKED])
         if missing:
             found = [row for row in self._store.standing([job.id for job in missing]) if row.finished_at is None]
             self._announcer.send(self._enqueued(found), [row.id for row in found])
             logger.warning("enqueued jobs that redis did not know", extra={"count": len(found)})
         return len(missing)
+
+    def _let_go(self, blocked: Sequence[UUID]) -> None:
+        """Those that wait for nothing any more: who ended the last of it died before it could look, or was too busy."""
+        for page in islice(self._dependencies.released(blocked), MOST_RELEASES):
+            self._announcer.send_known(self._enqueued(page), page)
+            logger.warning("jobs had waited for what had ended", extra={"count": len(page)})
 
     def _pages(self, after: Place, older_than: timedelta) -> Iterator[list[Job]]:
         while jobs := self._store.unfinished(after, older_than, PAGE):

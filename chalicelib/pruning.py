@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 
 from chalicelib.retention import Retention
+from chalicelib.store.admissions import AdmissionStore
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.detached import DetachedStore
 from chalicelib.store.jobs import JobStore
@@ -14,7 +15,6 @@ from chalicelib.store.partitions import Partition
 from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedule_runs import RunStore
 from chalicelib.store.stats import StatsStore
-from chalicelib.store.unique import UniqueStore
 from chalicelib.store.walks import Came, Due, WalkStore
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Pruning:
     """Of everything but jobs. Statistics are added up on the way."""
 
     def __init__(
-        self, *, store: JobStore, unique: UniqueStore, stats: StatsStore, audit: AuditStore, runs: RunStore
+        self, *, store: JobStore, unique: AdmissionStore, stats: StatsStore, audit: AuditStore, runs: RunStore
     ) -> None:
         self._store = store
         self._unique = unique

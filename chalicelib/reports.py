@@ -11,8 +11,10 @@ import msgspec
 
 from chalicelib.figures import KeyCounts, MinuteStats, Overview, QueueStats, Stats
 from chalicelib.joblog import LogLine
+from chalicelib.jobs import status_label
 from chalicelib.queue_settings import QueueSettings, Rate
-from chalicelib.views import LogLineView, Time, maybe, rfc3339
+from chalicelib.store.dependencies import SHOWN, Relative
+from chalicelib.views import LogLineView, Status, Time, maybe, rfc3339
 from chalicelib.workers import WorkerReport
 
 
@@ -21,6 +23,23 @@ class LogsView(msgspec.Struct, frozen=True):
 
     lines: list[LogLineView]
     cursor: str
+
+
+class RelativeView(msgspec.Struct, frozen=True):
+    """A job beside another one. job_type and status: null where it was pruned."""
+
+    id: UUID
+    job_type: str | None
+    status: Status | None
+
+
+class DependenciesView(msgspec.Struct, frozen=True):
+    """depends_on: what the job waits for, or waited for; dependents: the first hundred that wait for it, or did; more: there are
+    others."""
+
+    depends_on: list[RelativeView]
+    dependents: list[RelativeView]
+    more: bool
 
 
 class QueueView(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +154,22 @@ def logs_view(lines: Sequence[LogLine], cursor: str) -> LogsView:
         LogLineView(line.attempt, line.line, rfc3339(line.at), line.level, line.logger, line.message) for line in lines
     ]
     return LogsView(shown, f"{lines[-1].attempt}-{lines[-1].line}" if lines else cursor)
+
+
+def dependencies_view(depends_on: Sequence[Relative], dependents: Sequence[Relative]) -> DependenciesView:
+    """dependents: one more than is shown, where there are others."""
+    return DependenciesView(
+        [_relative_view(each) for each in depends_on],
+        [_relative_view(each) for each in dependents[:SHOWN]],
+        more=len(dependents) > SHOWN,
+    )
+
+
+def _relative_view(relative: Relative) -> RelativeView:
+    if relative.standing is None:
+        return RelativeView(relative.id, None, None)
+    job_type, status, attempt, waits = relative.standing
+    return RelativeView(relative.id, job_type, status_label(status, attempt, waits=waits))
 
 
 def queue_view(settings: QueueSettings, stats: QueueStats) -> QueueView:

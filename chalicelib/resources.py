@@ -52,10 +52,12 @@ from chalicelib.settings import LOCAL_STAGE, Settings
 from chalicelib.settler import Settler
 from chalicelib.snapshots import Snapshots
 from chalicelib.statistics import Statistics
+from chalicelib.store.admissions import AdmissionStore
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.counts import CountStore
 from chalicelib.store.database import PATIENCE_SECONDS, Database
+from chalicelib.store.dependencies import DependencyStore
 from chalicelib.store.detached import DetachedStore
 from chalicelib.store.firings import FiringStore
 from chalicelib.store.inspection import StoreInspection
@@ -70,7 +72,6 @@ from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedule_runs import RunStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
-from chalicelib.store.unique import UniqueStore
 from chalicelib.store.walks import WalkStore
 from chalicelib.stream import EventStream
 from chalicelib.subscriptions import Subscriptions
@@ -94,6 +95,11 @@ def settings() -> Settings:
 @lru_cache(maxsize=1)
 def scheduler() -> Scheduler:
     return _scheduler("api")
+
+
+@lru_cache(maxsize=1)
+def dependencies() -> DependencyStore:
+    return DependencyStore(_database("api"))
 
 
 @lru_cache(maxsize=1)
@@ -304,12 +310,13 @@ def _maintenance(role: str) -> Maintenance:
     database, client = _database(role), _redis()
     return Maintenance(
         store=JobStore(database),
+        dependencies=DependencyStore(database),
         partitions=PartitionStore(database),
         flow=_flow(role),
         keyring=_keyring(role),
         pruning=Pruning(
             store=JobStore(database),
-            unique=UniqueStore(database),
+            unique=AdmissionStore(database),
             stats=StatsStore(database),
             audit=AuditStore(database),
             runs=RunStore(database),
@@ -343,6 +350,7 @@ def _worker(worker_id: str, hand: Hand, form: Form, only: Collection[str]) -> Wo
         fetcher=Fetcher(
             attempts=AttemptStore(_database("claim")),
             store=JobStore(_database("claim")),
+            dependencies=DependencyStore(_database("claim")),
             queues=queues,
             announcer=_announcer("claim"),
             worker_id=worker_id,
@@ -351,6 +359,7 @@ def _worker(worker_id: str, hand: Hand, form: Form, only: Collection[str]) -> Wo
         settler=Settler(
             attempts=AttemptStore(_database("settle")),
             store=JobStore(_database("settle")),
+            dependencies=DependencyStore(_database("settle")),
             queues=queues,
             announcer=_announcer("settle"),
             logbook=Logbook(LogStore(_database("settle")), _announcer("settle")),
@@ -374,7 +383,8 @@ def _scheduler(role: str) -> Scheduler:
     return Scheduler(
         registry=registry,
         store=JobStore(_database(role)),
-        unique=UniqueStore(_database(role)),
+        dependencies=DependencyStore(_database(role)),
+        admissions=AdmissionStore(_database(role)),
         queues=Queues(_redis()),
         announcer=_announcer(role),
         workers=workers(),

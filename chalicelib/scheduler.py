@@ -16,15 +16,18 @@ from chalicelib.errors import (
     IdempotencyConflict,
     IllegalMove,
     QueueUnavailable,
+    StoreUnavailable,
     UniqueConflict,
+    UnknownDependency,
     WorkerUnreachable,
 )
 from chalicelib.handlers.registry import Registry
 from chalicelib.jobs import Job, JobStatus, NewJob, Terms
 from chalicelib.queues import Queues
 from chalicelib.redis_link import Batch
+from chalicelib.store.admissions import Admission, AdmissionStore
+from chalicelib.store.dependencies import DependencyStore, with_dependents
 from chalicelib.store.jobs import JobStore, Once
-from chalicelib.store.unique import Admission, UniqueStore
 from chalicelib.submissions import Submission, new_job, new_jobs
 from chalicelib.waker import Waker
 from chalicelib.workers import Workers
@@ -42,7 +45,8 @@ class Scheduler:
         *,
         registry: Registry,
         store: JobStore,
-        unique: UniqueStore,
+        dependencies: DependencyStore,
+        admissions: AdmissionStore,
         queues: Queues,
         announcer: Announcer,
         workers: Workers,
@@ -50,7 +54,8 @@ class Scheduler:
     ) -> None:
         self._registry = registry
         self._store = store
-        self._unique = unique
+        self._dependencies = dependencies
+        self._admissions = admissions
         self._queues = queues
         self._announcer = announcer
         self._workers = workers
@@ -72,14 +77,14 @@ class Scheduler:
         """The same where there may be such a job: the client asked before (``once``), or it is to be unique. Returns the job,
         and whether it is new.
 
-        Raises IdempotencyConflict and UniqueConflict too.
+        Raises IdempotencyConflict, UniqueConflict and UnknownDependency too.
         """
         try:
             admission = self._insert([new_job(self._registry, submission)], deed, once)
-        except UniqueConflict as conflict:
-            raise conflict.of_one() from None
+        except (UniqueConflict, UnknownDependency) as refusal:
+            raise refusal.of_one() from None
         for job in (*admission.new, *admission.replaced):
-            return job, bool(admission.new)
+            return self._after_release(job), bool(admission.new)
         return self.get(admission.ids[0]), False
 
     def submit_batch(
@@ -120,6 +125,7 @@ class Scheduler:
         self._queues.sync(moved, batch)
         self._workers.nudge([job for job in moved if job.status is JobStatus.RUNNING], batch)
         self._tell(batch, moved)
+        self._follow(moved)
         return moved
 
     def revive(self, job_id: UUID, deed: Deed | None = None) -> Job:
@@ -127,13 +133,14 @@ class Scheduler:
         revived = self.revive_all([job_id], deed)
         if not revived:
             raise IllegalMove(job_id, "revive", self.get(job_id).status)
-        return revived[0]
+        return self._after_release(revived[0])
 
     def revive_all(self, ids: Sequence[UUID], deed: Deed | None = None, only: JobStatus | None = None) -> list[Job]:
         """As ``cancel_all``."""
         revived = self._store.revive(ids, deed, only)
         if revived:
             self.enqueue(revived)
+        self._let_go(revived)
         return revived
 
     def move_all(
@@ -163,12 +170,13 @@ class Scheduler:
             return Admission(self._submitted_before(once), [], [])
         if admission.new or admission.replaced:
             self.enqueue([*admission.new, *admission.replaced])
+        self._let_go(admission.new)
         return admission
 
     def _admitted(self, jobs: Sequence[NewJob], deed: Deed | None, once: Once | None) -> Admission | None:
         """None where ``once`` was used before."""
-        if any(job.unique for job in jobs):
-            return self._unique.insert(jobs, deed, once)
+        if any(job.unique or job.depends_on for job in jobs):
+            return self._admissions.insert(jobs, deed, once)
         ids = [job.id for job in jobs]
         inserted = self._store.insert(jobs, deed and deed.naming(ids=ids), once)
         return Admission(ids, inserted, []) if inserted else None
@@ -193,6 +201,26 @@ class Scheduler:
         *_, living = self._tell(batch, jobs) or [UNKNOWN]
         if living == 0:
             self._wake()
+
+    def _let_go(self, moved: Sequence[Job]) -> None:
+        """Those that are BLOCKED now: what they wait for may have ended while they were written."""
+        self._enqueue_each(self._dependencies.released([job.id for job in moved if job.status is JobStatus.BLOCKED]))
+
+    def _follow(self, moved: Sequence[Job]) -> None:
+        """Where some of these have ended, others may have waited for it."""
+        self._enqueue_each(self._dependencies.released_by(with_dependents(moved)))
+
+    def _enqueue_each(self, pages: Iterable[Sequence[Job]]) -> None:
+        """What was asked for is done by now: where Postgres leaves us here, ``Maintenance`` finds the rest."""
+        try:
+            for released in pages:
+                self.enqueue(released)
+        except StoreUnavailable as error:
+            logger.warning("jobs that wait for others have to wait for maintenance", extra={"reason": str(error)})
+
+    def _after_release(self, job: Job) -> Job:
+        """As it is once it was let go, or not."""
+        return self.get(job.id) if job.status is JobStatus.BLOCKED else job
 
     def remind(self, jobs: Sequence[Job]) -> None:
         """As ``enqueue``, where a worker runs beside: no function is woken. What still runs was asked to end."""

@@ -9,23 +9,26 @@ import logging
 import math
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from chalicelib.announcer import Announcer
 from chalicelib.attempt import Attempt
 from chalicelib.errors import QueueUnavailable, StoreUnavailable, Unstorable
 from chalicelib.hand import Hand
-from chalicelib.jobs import AttemptError, Cancelled, Completed, Failed, Job, JobStatus, Settlement
+from chalicelib.jobs import AttemptError, Cancelled, Completed, Failed, Job, JobStatus, RawId, Settlement
 from chalicelib.logbook import Logbook
 from chalicelib.queues import Queues
 from chalicelib.store.attempts import AttemptStore
+from chalicelib.store.dependencies import DependencyStore, with_dependents
 from chalicelib.store.jobs import JobStore
 
 logger = logging.getLogger(__name__)
 
 BATCH = 1_000
 PATIENCE_SECONDS = 10  # with an absent Postgres, once we were told to stop
+MOST_PAGES = 20  # of jobs that are let go after one batch: the next one waits meanwhile
 RETRY_SECONDS = 0.5  # between tries while Postgres is away
 
 T = TypeVar("T")
@@ -43,6 +46,7 @@ class Settler:
         *,
         attempts: AttemptStore,
         store: JobStore,
+        dependencies: DependencyStore,
         queues: Queues,
         announcer: Announcer,
         logbook: Logbook,
@@ -51,6 +55,7 @@ class Settler:
     ) -> None:
         self._attempts = attempts
         self._store = store
+        self._dependencies = dependencies
         self._queues = queues
         self._announcer = announcer
         self._logbook = logbook
@@ -105,17 +110,18 @@ class Settler:
         results = [attempt.outcome.result for attempt in attempts if isinstance(attempt.outcome, Completed)]
         ran = [attempt.ran or 0.0 for attempt in attempts]
         try:
-            count = self._insist(lambda: self._attempts.complete(jobs, results, ran))
+            done = self._insist(lambda: self._attempts.complete(jobs, results, ran))
         except Unstorable:
             self._settle([_settlement(attempt) for attempt in attempts])
             return
-        self.completed += count
-        if count == len(jobs):
+        self.completed += done.count
+        if done.count == len(jobs):
             batch = self._announcer.batch()
             self._queues.drop(jobs, batch)
             self._tell(lambda: self._announcer.send_claimed(batch, jobs))
         else:
             self._look_after([_settlement(attempt) for attempt in attempts])
+        self._let_go(done.awaited)
 
     def _settle(self, settlements: list[Settlement]) -> None:
         """The long way, for everything else."""
@@ -128,6 +134,7 @@ class Settler:
         self._queues.sync(settled, batch)
         self._tell(lambda: self._announcer.send(batch, [job.id for job in settled]))
         _log(settled)
+        self._let_go(with_dependents(settled))
         recorded = {job.id for job in settled}
         refused = [settlement for settlement in settlements if settlement.job.id not in recorded]
         if refused:
@@ -154,6 +161,7 @@ class Settler:
         batch = self._announcer.batch()
         self._queues.sync(rows.values(), batch)
         self._tell(lambda: self._announcer.send(batch, [*rows]))
+        self._let_go(with_dependents(rows.values()))
         self._settle(
             [
                 Settlement(each.job, Cancelled(), each.ran)
@@ -164,6 +172,16 @@ class Settler:
         lost = [str(each.job.id) for each in settlements if _is_lost(each, rows.get(each.job.id))]
         if lost:
             logger.warning("leases lost: outcomes refused", extra={"job_ids": lost})
+
+    def _let_go(self, ended: Sequence[RawId]) -> None:
+        """Those that waited for these. What a crash or an outage leaves, or is too much for here, ``Maintenance`` finds."""
+        self._tell(lambda: self._enqueue(islice(self._dependencies.released_by(ended), MOST_PAGES)))
+
+    def _enqueue(self, pages: Iterable[Sequence[Job]]) -> None:
+        for released in pages:
+            batch = self._announcer.batch()
+            self._queues.sync(released, batch)
+            self._announcer.send_known(batch, released)
 
     def _insist(self, ask: Callable[[], T]) -> T:
         """Holds on to the outcomes while Postgres is away: the leases may outlast it."""

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from chalicelib.jobs import LABELS, Job, JobStatus, status_label
+from chalicelib.jobs import LABELS, IfDependencyFails, Job, JobStatus, status_label
 
 INLINE_BYTES = 4096  # a payload or result over this is null in lists and frames, and named in ``omitted``
 
@@ -54,7 +54,10 @@ Errors = Annotated[
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A job. ``errors`` comes with single jobs; ``omitted`` names what a list leaves out because it is over 4 KB."""
+    """A job. depends_on: what it waits for, or waited for.
+
+    ``errors`` comes with single jobs; ``omitted`` names what a list leaves out because it is over 4 KB.
+    """
 
     id: UUID
     job_type: str
@@ -79,6 +82,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     concurrency_key: str | None
     schedule: str | None
     scheduled_for: Time | None
+    depends_on: list[UUID] = []
+    if_dependency_fails: IfDependencyFails = "fail"
     errors: Errors | msgspec.UnsetType = msgspec.UNSET
     omitted: list[str] = []
 
@@ -173,6 +178,8 @@ def _view(
         concurrency_key=job.concurrency_key,
         schedule=job.schedule,
         scheduled_for=maybe(job.scheduled_for),
+        depends_on=job.depends_on or [],
+        if_dependency_fails="run" if job.runs_anyway else "fail",
         errors=errors,
         omitted=omitted,
     )

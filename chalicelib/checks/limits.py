@@ -23,6 +23,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     unswept: timedelta = timedelta(
         minutes=5
     )  # sweeps come every 30 s, and once a minute where there are only functions
+    left_blocked: timedelta = timedelta(
+        minutes=5
+    )  # after the last end; a patrol of 300,000 unfinished jobs takes that long
     days_ahead: int = 6  # maintenance makes seven, within the first hour of a day
     rows_in_partition: float = (
         50e6  # a day of 580 jobs a second; beyond, its indexes outgrow a middling server's memory

@@ -46,6 +46,14 @@ class Work:
                 survey.add(job)
         return [*survey.diagnoses(), *self._waiting(survey, _unless_away(self._living))]
 
+    def dependencies(self) -> list[Diagnosis]:
+        tally = Tally()
+        for job_id in self._inspection.left_blocked(self._limits.left_blocked):
+            tally.add(job_id)
+        what = "jobs still wait, although all that they depend on has ended"
+        advice = "see that maintenance runs (a worker, or the minute's tick) and what it logs: it lets them go"
+        return [counted("dependencies", Severity.ERROR, tally, what, advice)]
+
     def epoch(self) -> list[Diagnosis]:
         if not self._chores.epoch_is_missing():
             return [fine("epoch", "Redis remembers")]

@@ -48,6 +48,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: float | None = None
     cancel_requested_at: datetime | None = None
     concurrency_key: str | None = None
+    depends_on: list[str] = []
     schedule: str | None = None
     scheduled_for: datetime | None = None
     errors: list[Failure] | None = None

@@ -44,6 +44,13 @@ class Conflict(StrEnum):
     REPLACE = "replace"
 
 
+class Fallback(StrEnum):
+    """What becomes of a job when one that it depends on fails."""
+
+    FAIL = "fail"
+    RUN = "run"
+
+
 def parse_term(written: str) -> str | float:
     """``queued``, ``unfinished``, or a duration in seconds. Raises BadParameter."""
     return written if written in TERMS else parse_duration(written).total_seconds()
@@ -134,6 +141,21 @@ Delay = Annotated[
 At = Annotated[
     Any,
     typer.Option("--at", parser=parse_moment, metavar="TIME", help="2026-01-31T14:00Z", rich_help_panel=WHEN),
+]
+DependsOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--depends-on", metavar="ID", help="Run once this job has completed. May be repeated.", rich_help_panel=WHEN
+    ),
+]
+IfDependencyFails = Annotated[
+    Fallback | None,
+    typer.Option(
+        "--if-dependency-fails",
+        metavar="HOW",
+        help="When one of those fails or is cancelled: fail, unless given, or run.",
+        rich_help_panel=WHEN,
+    ),
 ]
 Expires = Annotated[
     Any, typer.Option("--expires", parser=parse_coming, metavar="TIME", help="A time, or from now: 30d.")

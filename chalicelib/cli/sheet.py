@@ -42,6 +42,7 @@ def _named(job: Job) -> Iterator[tuple[str, str]]:
     yield "queue", f"{job.queue}, priority {job.priority}"
     yield "key", job.concurrency_key or ""
     yield "tags", ", ".join(job.tags)
+    yield "depends on", ", ".join(job.depends_on)
     yield "attempt", f"{job.attempt} of {job.max_attempts}{_limit(job)}"
     yield "progress", _progress(job)
     yield "created", _when(job, "created_at")
@@ -82,7 +83,8 @@ def _section(output: Output, title: str, content: Text) -> None:
 
 
 def _title(failure: Failure) -> str:
-    when = f"Attempt {failure.attempt} failed {ago(failure.at)}".rstrip()
+    what = "Failed before it started" if failure.type == "DependencyFailed" else f"Attempt {failure.attempt} failed"
+    when = f"{what} {ago(failure.at)}".rstrip()
     ran = length((failure.at - failure.started_at).total_seconds()) if failure.at and failure.started_at else ""
     return (
         when + (f", after {ran}" if ran else "") + (f", on {one_line(failure.worker_id)}" if failure.worker_id else "")

@@ -45,6 +45,8 @@ def submit(
     file: options.PayloadFile = None,
     delay: options.Delay = None,
     at: options.At = None,
+    depends_on: options.DependsOn = None,
+    if_dependency_fails: options.IfDependencyFails = None,
     queue: options.Queue = None,
     priority: options.Priority = None,
     max_attempts: options.Attempts = None,
@@ -72,6 +74,8 @@ def submit(
         "tags": tag,
         "backoff": backoff,
         "concurrency_key": concurrency_key,
+        "depends_on": depends_on,
+        "if_dependency_fails": if_dependency_fails and if_dependency_fails.value,
     }
     once = options.unique(unique, unique_key, on_conflict)
     when = {"delay": delay, "at": at, "timeout": timeout}

@@ -17,32 +17,25 @@ import msgspec
 from chalicelib.jobs import ClaimedJob, Completed, Job, Progress, RawId, Settlement
 from chalicelib.store.arrays import ints, jsons
 from chalicelib.store.database import Database
-from chalicelib.store.rows import JOB, as_jobs, bounded, bounded_raw
+from chalicelib.store.rows import JOB, KEPT, KEPT_ERRORS, STAMP, WIRE, as_jobs, bounded, bounded_raw
 from chalicelib.store.settlements import columns, storable
 from chalicelib.store.tallies import ADDED, COUNTED, SHARDS, TALLIES
 from chalicelib.store.tallies import columns as tallied_columns
 from chalicelib.tallies import Tally, of_completed, of_settled
 
 MAX_CRASHES = 3  # a job whose worker died this often is taken to be what kills them
-KEPT_ERRORS = 25
-
-_WIRE: LiteralString = """ AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
-_STAMP: LiteralString = "to_char(now()" + _WIRE
 
 # When the attempt that ends started, and where: as its row still says.
-_RAN: LiteralString = "'started_at', to_char(started_at" + _WIRE + ", 'worker_id', worker_id"
-
-_KEPT: LiteralString = "CASE WHEN jsonb_array_length(errors) < %(kept)s THEN errors ELSE errors - 0 END"
-
+_RAN: LiteralString = "'started_at', to_char(started_at" + WIRE + ", 'worker_id', worker_id"
 
 # What is written down of an attempt whose worker vanished.
 _CRASHES: LiteralString = (
     """crashes = CASE status WHEN 'RUNNING' THEN crashes + 1 ELSE crashes END,
                    errors = CASE status WHEN 'RUNNING' THEN """
-    + _KEPT
+    + KEPT
     + """ || jsonb_build_object('attempt', attempt, 'type', 'WorkerCrashed', 'traceback', '',
                          'message', 'its worker ' || worker_id || ' vanished', 'at', """
-    + _STAMP
+    + STAMP
     + ", "
     + _RAN
     + ") ELSE errors END"
@@ -61,6 +54,13 @@ class Renewal(msgspec.Struct, frozen=True):
     attempt: int
     lease_expires_at: datetime
     must_end: bool  # somebody asked for its end
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What became of results. count: how many are recorded; awaited: of which jobs others wait for the end."""
+
+    count: int
+    awaited: list[RawId]
 
 
 class AttemptStore:
@@ -147,12 +147,12 @@ class AttemptStore:
         )
         return [job_id for (job_id,) in rows]
 
-    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> int:
-        """Record results. Returns how many: where some are missing, ask ``find`` what became of them.
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> Done:
+        """Record results. Where some are missing, ask ``find`` what became of them.
 
         A job that somebody asked to end is not completed: it takes a ``Cancelled``. ran: seconds, for the statistics.
         """
-        ((count, ids),) = self._database.fetch(
+        ((count, ids, awaited),) = self._database.fetch(
             """
             WITH done AS (
             UPDATE jobs AS job
@@ -162,12 +162,13 @@ class AttemptStore:
              WHERE """
             + _OURS
             + """ AND job.cancel_requested_at IS NULL
-            RETURNING job.id), all_done AS MATERIALIZED (SELECT count(*) FROM done), counted AS ("""
+            RETURNING job.id, job.has_dependents), all_done AS MATERIALIZED (SELECT count(*) FROM done), counted AS ("""
             + TALLIES
             + " WHERE (SELECT count FROM all_done) = %(count)s"
             + ADDED
             + """)
-            SELECT count, CASE WHEN count < %(count)s THEN ARRAY(SELECT uuid_send(id) FROM done) END
+            SELECT count, CASE WHEN count < %(count)s THEN ARRAY(SELECT uuid_send(id) FROM done) END,
+                   ARRAY(SELECT uuid_send(id) FROM done WHERE has_dependents)
               FROM all_done
             """,
             {
@@ -181,7 +182,7 @@ class AttemptStore:
             seconds: Sequence[float | None] = ran or [None] * len(jobs)
             ended = [Settlement(job, Completed(b""), each) for job, each in zip(jobs, seconds, strict=True)]
             self._count([each for each in ended if each.job.raw_id in ours])
-        return int(count)
+        return Done(count, awaited)
 
     def settle(self, settlements: Sequence[Settlement]) -> list[Job]:
         """Record outcomes of any kind. A job missing from the answer was no longer ours, or takes nothing but a ``Cancelled``."""
@@ -199,9 +200,9 @@ class AttemptStore:
                        progress = CASE held.status WHEN 'COMPLETED' THEN NULL ELSE job.progress END,
                        errors = CASE WHEN held.error IS NULL THEN errors
                                      ELSE """
-                + _KEPT
+                + KEPT
                 + """ || (held.error || jsonb_build_object('attempt', job.attempt, 'at', (SELECT """
-                + _STAMP  # in a query of its own, which is asked once for all rows
+                + STAMP  # in a query of its own, which is asked once for all rows
                 + "), "
                 + _RAN
                 + """)) END

@@ -187,13 +187,17 @@ def _columns(alone: psycopg.Connection[Row]) -> sql.Composed:
 
 
 def _drop(detached: Detached) -> sql.Composed:
-    """Under its own lock: it may have been attached since we looked, or dropped by another pruner."""
+    """Under its own lock: it may have been attached since we looked, or dropped by another pruner, of which a session may hear no
+    sooner than with the lock."""
     return sql.SQL(
         """
         DO $$ BEGIN
             IF NOT {our_turn} OR to_regclass({text})::oid IS DISTINCT FROM {oid}::oid THEN RETURN;
             END IF;
-            LOCK TABLE ONLY {name} IN ACCESS EXCLUSIVE MODE;
+            BEGIN
+                LOCK TABLE ONLY {name} IN ACCESS EXCLUSIVE MODE;
+            EXCEPTION WHEN undefined_table THEN RETURN;
+            END;
             IF EXISTS (SELECT FROM pg_inherits WHERE inhrelid = {oid}) THEN RETURN; END IF;
             DROP TABLE {name};
             DELETE FROM detached_partitions WHERE partition = {oid};

@@ -131,7 +131,7 @@ class Holders:
     def prune(self, page: int) -> tuple[int, int]:
         """How many keys were looked at, and how many of them were forgotten: those that nobody can hold again.
 
-        They are locked first, and their jobs read by another statement: see ``store.unique``.
+        They are locked first, and their jobs read by another statement: see ``store.admissions``.
         """
         rows = self._database.fetch(
             """

@@ -205,11 +205,28 @@ class StoreInspection:
             (SELECT format('%%s in job_tags', job_id) FROM job_tags_default LIMIT %(limit)s)
              UNION ALL
             (SELECT format('%%s in job_logs', job_id) FROM job_logs_default LIMIT %(limit)s)
+             UNION ALL
+            (SELECT format('%%s in job_dependents', job_id) FROM job_dependents_default LIMIT %(limit)s)
              LIMIT %(limit)s
             """,
             {"limit": limit},
         )
         return [row for (row,) in rows]
+
+    def left_blocked(self, longer_than: timedelta) -> list[UUID]:
+        """Jobs that wait for others, of which the last ended so long ago."""
+        rows = self._ask(
+            """
+            SELECT waiting.id
+              FROM jobs AS waiting
+             WHERE waiting.finished_at IS NULL AND waiting.status = 'BLOCKED'
+               AND waiting.created_at < now() - %(longer_than)s
+               AND NOT EXISTS (SELECT FROM unnest(waiting.depends_on) AS named (id) JOIN jobs AS other ON other.id = named.id
+                                WHERE other.finished_at IS NULL OR other.finished_at > now() - %(longer_than)s)
+            """,
+            {"longer_than": longer_than},
+        )
+        return [job_id for (job_id,) in rows]
 
     def overlong(self, longer_than: timedelta) -> list[str]:
         """Partitions with a job that should have gone so long ago. Only into what is due to be pruned is looked, and of that only

@@ -34,6 +34,15 @@ _GIVEN: LiteralString = """
 """
 
 
+# What a job that is put back goes on to depend on.
+_STILL_WAITED_FOR: LiteralString = """
+    ARRAY(SELECT named.id
+            FROM unnest(job.depends_on) WITH ORDINALITY AS named (id, place) LEFT JOIN jobs AS other ON other.id = named.id
+           WHERE other.ended_badly IS NULL OR other.id = ANY(%(ids)b)
+           ORDER BY named.place)
+"""
+
+
 class Once(msgspec.Struct, frozen=True):
     """A submit that is to happen once. fingerprint: of its body."""
 
@@ -258,13 +267,21 @@ class JobStore:
         only: JobStatus | None = None,
         attempts: int = REVIVED_ATTEMPTS,
     ) -> list[Job]:
-        """Put back what failed or was cancelled. attempts: how many failures it is allowed from here on; only: as above."""
+        """Put back what failed or was cancelled. attempts: how many failures it is allowed from here on; only: as above.
+
+        Those that depend on others are BLOCKED then: ``DependencyStore.release`` says whether they have to wait. What had ended
+        badly before does not hold them any more; what is put back with them does.
+        """
         return as_jobs(
             self._database.fetch(
                 audited(
                     """
                 UPDATE jobs AS job
-                   SET status = 'QUEUED', version = version + 1, run_at = now(), finished_at = NULL, crashes = 0,
+                   SET status = CASE WHEN depends_on IS NULL THEN 'QUEUED' ELSE 'BLOCKED' END, version = version + 1,
+                       depends_on = CASE WHEN depends_on IS NOT NULL THEN """
+                    + _STILL_WAITED_FOR
+                    + """ END,
+                       run_at = now(), finished_at = NULL, crashes = 0,
                        cancel_requested_at = NULL, progress = NULL,
                        max_attempts = greatest(max_attempts, failures + %(attempts)s)
                  WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s AND status IN ('FAILED', 'CANCELLED')
@@ -307,17 +324,12 @@ class JobStore:
         raise JobNotFound(job_id)
 
     def unfinished(self, after: Place, older_than: timedelta, limit: int) -> list[Job]:
-        """Jobs that Redis should know, by queue and id: the order of the index that leaves out what is finished.
+        """By queue and id, which is the order of the index that leaves out what is finished.
 
         after: exclusive. older_than: since they were created.
         """
         statement: LiteralString = (
-            "SELECT "
-            + JOB
-            + ", NULL, NULL, NULL"
-            + IN_QUEUE
-            + "AND status IN ('QUEUED', 'RUNNING') AND created_at < now() - %(older_than)s"
-            + IN_ORDER
+            "SELECT " + JOB + ", NULL, NULL, NULL" + IN_QUEUE + "AND created_at < now() - %(older_than)s" + IN_ORDER
         )
         return as_jobs(page_after(self._database.fetch, statement, after, limit, {"older_than": older_than}))
 
@@ -329,7 +341,7 @@ class JobStore:
                 + JOB
                 + """, NULL, NULL, NULL
                   FROM jobs AS job
-                 WHERE id > %(after)s AND finished_at IS NULL AND status IN ('QUEUED', 'RUNNING')
+                 WHERE id > %(after)s AND finished_at IS NULL
                    AND created_at < now() - %(older_than)s
                  ORDER BY id
                  LIMIT %(limit)s

@@ -32,6 +32,7 @@ FILLFACTORS: Mapping[str, int] = {
     "jobs": 45,
     "job_tags": 100,
     "job_logs": 100,
+    "job_dependents": 100,
 }  # by partitioned table; the others are only appended to
 
 

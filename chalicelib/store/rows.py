@@ -17,7 +17,7 @@ JOB: LiteralString = """
     job.id, job.job_type, job.queue, job.status, job.priority, job.attempt, job.max_attempts, job.failures, job.crashes,
     job.version, job.timeout_seconds, job.run_at, job.run_at > now(), job.created_at, job.started_at, job.finished_at,
     job.lease_expires_at, job.worker_id, job.tags, job.progress, job.error, job.cancel_requested_at,
-    job.concurrency_key, job.schedule, job.scheduled_for
+    job.concurrency_key, job.schedule, job.scheduled_for, job.depends_on, job.runs_anyway, job.has_dependents
 """
 
 # Those three as they are.
@@ -28,6 +28,12 @@ INLINE: LiteralString = """,
     CASE WHEN octet_length(job.payload::text) <= 4096 THEN job.payload END,
     CASE WHEN octet_length(job.result::text) <= 4096 THEN job.result END, NULL
 """
+
+# The errors of a job that takes one more, and the time of that one as it goes over the wire.
+KEPT_ERRORS = 25
+KEPT: LiteralString = "CASE WHEN jsonb_array_length(errors) < %(kept)s THEN errors ELSE errors - 0 END"
+WIRE: LiteralString = """ AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+STAMP: LiteralString = "to_char(now()" + WIRE
 
 # Ends what has not started, and asks what runs to end. ``MAY_CANCEL``: those asked before are not asked again.
 CANCEL: LiteralString = """

@@ -209,7 +209,8 @@ class WalkStore:
             counts = Counter(status for _, status, _ in gone)
             alone.execute(ADD_PRUNED, {"statuses": [*counts], "counts": [*counts.values()]})
             _delete_tags(alone, [(tag, job_id.bytes) for job_id, _, tags in gone for tag in tags])
-            _delete_logs(alone, [job_id.bytes for job_id, _, _ in gone])
+            for table in _BY_JOB:
+                _delete_rows(alone, table, [job_id.bytes for job_id, _, _ in gone])
         return len(gone)
 
     def _save(self, alone: psycopg.Connection[Row], due: Due, walk: _Walk, seen: _Seen, retention: Retention) -> Came:
@@ -261,10 +262,12 @@ def _delete_tags(alone: psycopg.Connection[Row], tagged: Sequence[tuple[str, byt
         )
 
 
-def _delete_logs(alone: psycopg.Connection[Row], ids: Sequence[bytes]) -> None:
-    alone.execute(
-        "DELETE FROM job_logs WHERE job_id = ANY(%(ids)b) AND job_id BETWEEN %(first)s AND %(last)s", _bounded(ids)
-    )
+_BY_JOB = "job_logs", "job_dependents"  # tables whose index begins with the job
+
+
+def _delete_rows(alone: psycopg.Connection[Row], table: str, ids: Sequence[bytes]) -> None:
+    query: LiteralString = "DELETE FROM {} WHERE job_id = ANY(%(ids)b) AND job_id BETWEEN %(first)s AND %(last)s"
+    alone.execute(sql.SQL(query).format(sql.Identifier(table)), _bounded(ids))
 
 
 def _bounded(ids: Sequence[bytes]) -> dict[str, object]:

@@ -56,6 +56,7 @@ export interface Job {
   readonly concurrency_key?: string | null;
   readonly schedule?: string | null;
   readonly scheduled_for?: string | null;
+  readonly depends_on?: readonly string[];
   /** Failed attempts; only where one job is read by its id. */
   readonly errors?: readonly JobFault[];
   /** The answer itself, of a job that was read by its id: what is in it as it was written. */

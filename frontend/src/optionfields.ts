@@ -29,6 +29,9 @@ export interface SubmitFields extends OptionFields {
   readonly delay_seconds: string;
   /** By the reader's clock. */
   readonly run_at: string;
+  /** Ids, with commas or blanks between. */
+  readonly depends_on: string;
+  readonly if_dependency_fails: "fail" | "run";
   readonly is_unique: boolean;
   readonly unique_for: "unfinished" | "queued" | "seconds";
   readonly unique_seconds: string;
@@ -41,6 +44,8 @@ export const NO_FIELDS: SubmitFields = {
   when: "now",
   delay_seconds: "60",
   run_at: "",
+  depends_on: "",
+  if_dependency_fails: "fail",
   is_unique: false,
   unique_for: "unfinished",
   unique_seconds: "3600",
@@ -59,7 +64,7 @@ export function optionsOf(fields: OptionFields): SubmitOptions {
 }
 
 export function submitOptionsOf(fields: SubmitFields, zone: string): SubmitOptions {
-  return { ...optionsOf(fields), ...timeOf(fields, zone), ...(fields.is_unique && { unique: uniqueOf(fields) }) };
+  return { ...optionsOf(fields), ...timeOf(fields, zone), ...dependenciesOf(fields), ...(fields.is_unique && { unique: uniqueOf(fields) }) };
 }
 
 function timeOf({ when, delay_seconds, run_at }: SubmitFields, zone: string): SubmitOptions {
@@ -73,6 +78,11 @@ function timeOf({ when, delay_seconds, run_at }: SubmitFields, zone: string): Su
       return { run_at: moment ? new Date(moment.at).toISOString() : run_at };
     }
   }
+}
+
+function dependenciesOf({ depends_on, if_dependency_fails }: SubmitFields): SubmitOptions {
+  const ids = depends_on.split(/[\s,]+/).filter(Boolean);
+  return ids.length === 0 ? {} : { depends_on: ids, ...(if_dependency_fails !== "fail" && { if_dependency_fails }) };
 }
 
 function uniqueOf({ unique_for, unique_seconds, unique_key, on_conflict }: SubmitFields): NonNullable<SubmitOptions["unique"]> {

@@ -10,6 +10,8 @@ export type Step =
   | { readonly kind: "untold"; readonly from: number; readonly to: number }
   | ({ readonly kind: "attempt" } & Attempt)
   | { readonly kind: "cancelling"; readonly at: string }
+  /** It failed without an attempt: a job that it depends on has. */
+  | { readonly kind: "unstarted"; readonly fault: JobFault }
   | { readonly kind: "finished"; readonly at: string; readonly status: JobStatus };
 
 export interface Attempt {
@@ -26,14 +28,21 @@ export interface Attempt {
 /** status: as it is shown now, which the clock may have changed. */
 export function timelineOf(job: Job, status: JobStatus): readonly Step[] {
   const faults = (job.errors ?? []).toSorted((a, b) => a.attempt - b.attempt);
-  const attempts = [...faults.map(failed), ...lastOf(job, faults)];
+  const made = faults.filter((fault) => !isUnstarted(fault));
+  const attempts = [...made.map(failed), ...lastOf(job, made)];
   return [
     { kind: "created", at: job.created_at },
     ...(wasDelayed(job) ? [{ kind: "due" as const, at: job.run_at, attempt: 1 }] : []),
     ...withGaps(attempts, job),
+    ...faults.filter(isUnstarted).map((fault) => ({ kind: "unstarted" as const, fault })),
     ...(job.cancel_requested_at && job.finished_at === null ? [{ kind: "cancelling" as const, at: job.cancel_requested_at }] : []),
     ...ahead(job, status),
   ];
+}
+
+/** Somebody's handler may call its error the same, but it has begun. */
+function isUnstarted({ type, started_at }: JobFault): boolean {
+  return type === "DependencyFailed" && started_at === undefined;
 }
 
 /** Its first attempt was due later. Of those that follow only the next one's time is known, and that lies ahead. */

@@ -167,6 +167,15 @@ describe("options of a submit", () => {
       unique: { for: 3_600, key: "k" },
     });
   });
+
+  it("name the jobs it runs after, however they were written", () => {
+    expect(submitOptionsOf({ ...NO_FIELDS, depends_on: " a, b\n", if_dependency_fails: "fail" }, "UTC")).toEqual({ depends_on: ["a", "b"] });
+    expect(submitOptionsOf({ ...NO_FIELDS, depends_on: "a", if_dependency_fails: "run" }, "UTC")).toEqual({
+      depends_on: ["a"],
+      if_dependency_fails: "run",
+    });
+    expect(submitOptionsOf({ ...NO_FIELDS, depends_on: " ,", if_dependency_fails: "run" }, "UTC")).toEqual({});
+  });
 });
 
 describe("a key", () => {

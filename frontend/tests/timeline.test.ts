@@ -24,6 +24,7 @@ function word(step: Step): string {
     case "created":
     case "waits":
     case "cancelling":
+    case "unstarted":
       return step.kind;
   }
 }
@@ -77,4 +78,23 @@ it("a job that is to end has been asked to", () => {
 
   expect(words(aJob(1, { status: "RUNNING", ...asked }))).toEqual(["created", "attempt 1 running on ?", "cancelling"]);
   expect(words(aJob(1, { status: "CANCELLED", finished_at: "2026-11-23T09:31:00.000Z" }))).toEqual(["created", "CANCELLED"]);
+});
+
+it("a job that fails with one that it depends on has made no attempt for it", () => {
+  const other = fault(0, { type: "DependencyFailed" });
+  const failed = { status: "FAILED", finished_at: "2026-11-23T09:31:00.000Z" } as const;
+
+  expect(words(aJob(1, { ...failed, errors: [other] }))).toEqual(["created", "unstarted", "FAILED"]);
+  expect(words(aJob(1, { ...failed, attempt: 1, started_at: "2026-11-23T09:30:30.000Z", errors: [other, fault(1)] }))).toEqual([
+    "created",
+    "attempt 1 failed on ?",
+    "unstarted",
+    "FAILED",
+  ]);
+});
+
+it("a handler's own error may have any name", () => {
+  const own = fault(1, { type: "DependencyFailed", started_at: "2026-11-23T09:30:30.000Z" });
+
+  expect(words(aJob(1, { status: "RETRYING", attempt: 1, errors: [own] }))).toContain("attempt 1 failed on ?");
 });

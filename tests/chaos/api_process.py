@@ -13,6 +13,7 @@ import queue
 import random
 import sys
 import threading
+from collections import deque
 from uuid import UUID
 
 import msgspec
@@ -28,6 +29,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.pace import Pace
 
 PAUSE_SECONDS = 0.1  # on average, between two actions
+KNOWN = 40  # jobs, the last ones, of which new ones may depend on some
 STORM = 300  # jobs cancelled at once
 WATCHER = "chaos-watcher"  # a connection to nowhere
 
@@ -41,6 +43,7 @@ class Clients:
         self._pace = pace
         self._ledger = ledger
         self._count = 0
+        self._known: deque[UUID] = deque(maxlen=KNOWN)
 
     def act(self) -> None:
         (action,) = self._rng.choices(
@@ -62,7 +65,7 @@ class Clients:
             self._hear(submission, job.id)
 
     def cancel_one(self) -> None:
-        for job in self._some(1, self._rng.choice([JobStatus.QUEUED, JobStatus.RUNNING])):
+        for job in self._some(1, self._rng.choice([JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.BLOCKED])):
             self._cancel(job.id)
 
     def storm(self) -> None:
@@ -92,10 +95,11 @@ class Clients:
         self._count += 1
         serial = f"{self._name}-{self._count}"
         self._ledger.write("asked", serial)
-        return traffic.submission(self._rng, self._pace, serial)
+        return traffic.submission(self._rng, self._pace, serial, self._known)
 
     def _hear(self, asked: Submission, job_id: UUID) -> None:
         self._ledger.write("told", asked.tags[0], job_id)
+        self._known.append(job_id)
 
     def _cancel(self, job_id: UUID) -> None:
         self._ledger.write("cancelled", job_id, resources.scheduler().cancel(job_id).status)

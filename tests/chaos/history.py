@@ -47,6 +47,8 @@ class Row(NamedTuple):
     tags: list[str]
     result: str | None
     error: str | None
+    depends_on: list[UUID] | None = None
+    runs_anyway: bool = False
 
 
 def record(connection: psycopg.Connection[Any]) -> None:
@@ -71,7 +73,8 @@ def rows(connection: psycopg.Connection[Any]) -> list[Row]:
         return cursor.execute(
             """
             SELECT id, job_type, status, attempt, version, max_attempts, failures, crashes,
-                   cancel_requested_at IS NOT NULL AS is_cancel_requested, tags, result #>> '{}' AS result, error
+                   cancel_requested_at IS NOT NULL AS is_cancel_requested, tags, result #>> '{}' AS result, error,
+                   depends_on, runs_anyway
               FROM jobs ORDER BY id
             """
         ).fetchall()
@@ -106,6 +109,9 @@ CREATE TABLE chaos.changes (
 
 CREATE FUNCTION chaos.record() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.version = NEW.version AND OLD.has_dependents <> NEW.has_dependents THEN
+        RETURN NULL; -- somebody waits for it: that is no change of its own
+    END IF;
     INSERT INTO chaos.changes
            (id, operation, status_was, status, attempt_was, attempt, version_was, version, lease_was_over, worker_id, queue,
             concurrency_key, lease_expires_at)

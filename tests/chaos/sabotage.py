@@ -7,8 +7,9 @@ from typing import Any
 
 from chalicelib import queue_scripts, queues
 from chalicelib.maintenance import Maintenance
-from chalicelib.store import attempts
-from chalicelib.store.attempts import AttemptStore
+from chalicelib.store import attempts, dependencies
+from chalicelib.store.attempts import AttemptStore, Done
+from chalicelib.store.dependencies import DependencyStore
 
 
 def without_fence() -> None:
@@ -22,7 +23,7 @@ def twice() -> None:
     _replace(attempts, "_OURS", whose + " AND job.status <> 'QUEUED'")
     complete = AttemptStore.complete
 
-    def complete_again(self: AttemptStore, *held: Any) -> int:
+    def complete_again(self: AttemptStore, *held: Any) -> Done:
         complete(self, *held)
         return complete(self, *held)
 
@@ -40,6 +41,16 @@ def without_slots() -> None:
     _replace(queues, "TAKE", queue_scripts.TAKE.replace("slots and slots - redis.call('ZCARD', LEASED) or 1e9", "1e9"))
 
 
+def too_soon() -> None:
+    """Jobs that wait for several go with the first."""
+    _replace(dependencies, "_FATE", dependencies._FATE.replace("other.finished_at IS NULL", "other.started_at IS NULL"))
+
+
+def without_release() -> None:
+    """Nobody looks for those that waited for a job that has ended."""
+    _replace(DependencyStore, "release", lambda *_: [])
+
+
 def _replace(owner: object, name: str, wrong: object) -> None:
     """Raises AttributeError when the product has no such thing any more."""
     if getattr(owner, name) == wrong:
@@ -52,4 +63,6 @@ KINDS: dict[str, Callable[[], None]] = {
     "twice": twice,
     "without-sweep": without_sweep,
     "without-slots": without_slots,
+    "too-soon": too_soon,
+    "without-release": without_release,
 }

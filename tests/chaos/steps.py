@@ -19,6 +19,7 @@ from chalicelib.chores import Chores
 from chalicelib.executor import Executor
 from chalicelib.queues import Queues
 from chalicelib.store.attempts import AttemptStore
+from chalicelib.store.dependencies import DependencyStore
 from chalicelib.store.jobs import JobStore
 from chalicelib.stream import EventStream
 from tests.chaos.ledger import Ledger
@@ -49,7 +50,7 @@ WORKER_STEPS = (
     Step("take>claim", Queues, "take", after=lambda taken: any(look.members for look in taken.looks.values())),
     Step("claim>run", AttemptStore, "claim", after=bool),
     Step("run>settle", Executor, "run", after=_always),
-    Step("complete>sync", AttemptStore, "complete", after=bool),
+    Step("complete>sync", AttemptStore, "complete", after=lambda done: done.count > 0),
     Step("settle>sync", AttemptStore, "settle", after=bool),
     Step("sync>announce", EventStream, "append", before=_is_late, soon=True),
     Step("announce>drop", Announcer, "send", after=_always),
@@ -57,10 +58,12 @@ WORKER_STEPS = (
     Step("sweep>cursor", Chores, "save_swept_to", before=_always, soon=True),
     Step("disown>give", AttemptStore, "disown", after=bool, soon=True),
     Step("bury>sync", AttemptStore, "bury", after=bool, soon=True),
+    Step("end>release", DependencyStore, "released_by", before=lambda _, ended: len(ended) > 0, soon=True),
     Step("rebuild>epoch", Chores, "set_epoch", before=_always, soon=True),
 )
 API_STEPS = (
     Step("insert>enqueue", JobStore, "insert", after=_always),
+    Step("tie>release", DependencyStore, "released", before=lambda _, ids: len(ids) > 0, soon=True),
     Step("cancel>sync", JobStore, "cancel", after=bool),
     Step("revive>enqueue", JobStore, "revive", after=bool),
 )

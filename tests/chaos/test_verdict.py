@@ -15,28 +15,50 @@ from tests.chaos.history import Change, Row
 from tests.chaos.ledger import Account, Run
 from tests.chaos.verdict import Evidence, judge
 
-DONE, DOOMED, DROPPED = (UUID(int=n) for n in (1, 2, 3))
+DONE, DOOMED, DROPPED, TIED, LOST, LATE = (UUID(int=n) for n in (1, 2, 3, 4, 5, 9))
 
 
 def a_good_run() -> Evidence:
-    """One job that was run twice, one that failed and was revived, one that was cancelled."""
+    """One job that was run twice, one that failed and was revived, one that was cancelled; one that ran after the first, and
+    one that failed with the second."""
+    reason = f"job {DOOMED}, on which it depends, failed"
     return Evidence(
         rows=[
             a_row(DONE, "quick", "COMPLETED", attempt=2, version=4, crashes=1, result="done"),
             a_row(DOOMED, "doomed", "FAILED", attempt=2, version=6, failures=2, max_attempts=2),
             a_row(DROPPED, "sleepy", "CANCELLED", attempt=1, version=4, is_cancel_requested=True),
+            a_row(TIED, "quick", "COMPLETED", attempt=1, version=4, result="after", depends_on=[DONE]),
+            a_row(
+                LOST,
+                "quick",
+                "FAILED",
+                attempt=0,
+                version=2,
+                depends_on=[DOOMED],
+                error=reason,
+            ),
         ],
         changes=[
             *a_life(DONE, "INSERT QUEUED 0 1", "QUEUED RUNNING 1 2", "RUNNING RUNNING 2 3", "RUNNING COMPLETED 2 4"),
             *a_life(DOOMED, "INSERT QUEUED 0 1", "QUEUED RUNNING 1 2", "RUNNING FAILED 1 3"),
             *a_life(DOOMED, "FAILED QUEUED 1 4", "QUEUED RUNNING 2 5", "RUNNING FAILED 2 6", attempt=1, version=3),
             *a_life(DROPPED, "INSERT QUEUED 0 1", "QUEUED RUNNING 1 2", "RUNNING RUNNING 1 3", "RUNNING CANCELLED 1 4"),
+            *a_life(TIED, "INSERT QUEUED 0 1", "QUEUED BLOCKED 0 1", "BLOCKED QUEUED 0 2", "QUEUED RUNNING 1 3"),
+            *a_life(TIED, "RUNNING COMPLETED 1 4", attempt=1, version=3),
+            *a_life(LOST, "INSERT QUEUED 0 1", "QUEUED BLOCKED 0 1", "BLOCKED FAILED 0 2"),
         ],
         account=Account(
-            began=[a_run(DONE, 1), a_run(DONE, 2), a_run(DOOMED, 1), a_run(DOOMED, 2), a_run(DROPPED, 1)],
-            ended=[a_run(DONE, 1, "lost"), a_run(DONE, 2, "done")],
+            began=[
+                a_run(DONE, 1),
+                a_run(DONE, 2),
+                a_run(DOOMED, 1),
+                a_run(DOOMED, 2),
+                a_run(DROPPED, 1),
+                a_run(TIED, 1),
+            ],
+            ended=[a_run(DONE, 1, "lost"), a_run(DONE, 2, "done"), a_run(TIED, 1, "after")],
             told={"serial-1": DONE, "serial-2": DOOMED},
-            asked={"serial-1", "serial-2", "serial-3"},
+            asked={f"serial-{n}" for n in (1, 2, 3, 4, 5)},
             cancelled={DROPPED: "RUNNING"},
             deaths=[],
         ),
@@ -144,6 +166,14 @@ WRONG: list[tuple[Callable[[Evidence], object], Tampering]] = [
     (verdict.completed_jobs_ran_and_kept_their_result, lambda good: with_account(good, ended=[])),
     (verdict.failed_jobs_had_a_reason, lambda good: with_row(good, DOOMED, failures=1)),
     (verdict.failed_jobs_had_a_reason, lambda good: with_row(good, DONE, status="FAILED")),
+    (verdict.failed_jobs_had_a_reason, lambda good: with_row(good, LOST, depends_on=[DONE])),
+    (verdict.failed_jobs_had_a_reason, lambda good: with_row(good, LOST, error=None)),
+    (verdict.nothing_goes_before_what_it_depends_on, lambda good: with_row(good, TIED, depends_on=[DOOMED])),
+    (
+        verdict.nothing_goes_before_what_it_depends_on,
+        lambda good: with_row(good, TIED, depends_on=[LATE], runs_anyway=True),
+    ),
+    (verdict.every_move_is_legal, lambda good: with_more(good, *a_life(DONE, "QUEUED BLOCKED 0 2"))),
     (verdict.cancelled_jobs_were_asked_to_end, lambda good: with_row(good, DROPPED, is_cancel_requested=False)),
     (verdict.cancelled_jobs_were_asked_to_end, lambda good: with_account(good, cancelled={DONE: "RUNNING"})),
     (verdict.no_more_run_than_their_queue_allows, lambda good: with_more(good, *claims("a", "b", "c", "d"))),

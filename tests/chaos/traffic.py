@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -28,8 +30,8 @@ WEIGHTS = {
 }
 
 
-def submission(rng: random.Random, pace: Pace, serial: str) -> Submission:
-    """serial: a tag, by which the job is found again when its submitter died."""
+def submission(rng: random.Random, pace: Pace, serial: str, known: Sequence[UUID] = ()) -> Submission:
+    """serial: a tag, by which the job is found again when its submitter died. known: jobs that it may depend on."""
     (kind,) = rng.choices([*WEIGHTS], [*WEIGHTS.values()])
     options: dict[str, Any] = {}
     if rng.random() < 0.15:
@@ -40,6 +42,9 @@ def submission(rng: random.Random, pace: Pace, serial: str) -> Submission:
         options["concurrency_key"] = rng.choice(KEYS)
     if kind == "flaky" and rng.random() < 0.5:
         options["backoff"] = Fixed(seconds=rng.uniform(0, 1))
+    if known and rng.random() < 0.2:
+        options["depends_on"] = rng.sample(known, min(len(known), rng.randint(1, 3)))
+        options["if_dependency_fails"] = rng.choice(["fail", "run"])
     return Submission(
         job_type="sleepy" if kind == "long" else kind,
         payload=msgspec.Raw(msgspec.json.encode(_work(kind, rng, pace))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +16,11 @@ from tests.chaos.ledger import Account
 FINAL = {"COMPLETED", "FAILED", "CANCELLED"}
 # Written down again, on purpose: it is the product's own table that is judged here.
 LEGAL = {
+    ("BLOCKED", "QUEUED"),
+    ("BLOCKED", "FAILED"),
+    ("BLOCKED", "CANCELLED"),
+    ("FAILED", "BLOCKED"),
+    ("CANCELLED", "BLOCKED"),
     ("QUEUED", "RUNNING"),
     ("QUEUED", "CANCELLED"),
     ("RUNNING", "RUNNING"),
@@ -40,7 +45,15 @@ class Evidence:
 
     @cached_property
     def revived(self) -> set[UUID]:
-        return {change.id for change in self.changes if change.status == "QUEUED" and change.status_was in FINAL}
+        return {change.id for change in self.changes if _revives(change)}
+
+    @cached_property
+    def ended_badly(self) -> set[UUID]:
+        return {change.id for change in self.changes if change.status in {"FAILED", "CANCELLED"}}
+
+
+def _revives(change: Change) -> bool:
+    return change.status in {"QUEUED", "BLOCKED"} and change.status_was in FINAL
 
 
 def judge(evidence: Evidence) -> list[str]:
@@ -77,9 +90,17 @@ def every_move_is_legal(evidence: Evidence) -> Iterator[str]:
 
 
 def _is_legal(change: Change) -> bool:
+    if _is_tied(change):
+        return True
     if change.status == change.status_was and change.attempt == change.attempt_was:
         return _follows(change, most=1) and (change.status_was not in FINAL)
     return (change.status_was, change.status) in LEGAL and _follows(change, least=1, most=1) and _counts(change)
+
+
+def _is_tied(change: Change) -> bool:
+    """To what it depends on, by the transaction that submits it: nobody has seen it before."""
+    moved = (change.status_was, change.status, change.attempt, change.version_was, change.version)
+    return moved == ("QUEUED", "BLOCKED", 0, 1, 1)
 
 
 def _follows(change: Change, *, most: int, least: int = 0) -> bool:
@@ -100,7 +121,7 @@ def every_life_has_one_outcome(evidence: Evidence) -> Iterator[str]:
     lives: Counter[UUID] = Counter()
     outcomes: Counter[UUID] = Counter()
     for change in evidence.changes:
-        lives[change.id] += change.operation == "INSERT" or (change.status == "QUEUED" and change.status_was in FINAL)
+        lives[change.id] += change.operation == "INSERT" or _revives(change)
         outcomes[change.id] += change.status in FINAL and change.status_was != change.status
     for job_id, count in lives.items():
         if outcomes[job_id] != count:
@@ -147,12 +168,36 @@ def completed_jobs_ran_and_kept_their_result(evidence: Evidence) -> Iterator[str
 
 
 def failed_jobs_had_a_reason(evidence: Evidence) -> Iterator[str]:
-    """Their own failures, or workers that died with them."""
+    """Their own failures, workers that died with them, or jobs that they depend on."""
     for row in evidence.rows:
-        if row.status != "FAILED" or row.crashes >= MOST_CRASHES:
+        if row.status != "FAILED" or row.crashes >= MOST_CRASHES or _failed_with(row) & evidence.ended_badly:
             continue
         if row.job_type not in FAILS_BY_ITSELF or row.failures < row.max_attempts:
             yield f"failed without a reason: {row}"
+
+
+def _failed_with(row: Row) -> set[UUID]:
+    """The job that it names as its reason, where it is one that it depends on."""
+    return {
+        each for each in row.depends_on or [] if row.error and row.error.startswith(f"job {each}, on which it depends")
+    }
+
+
+def nothing_goes_before_what_it_depends_on(evidence: Evidence) -> Iterator[str]:
+    rows = {row.id: row for row in evidence.rows}
+    ends: defaultdict[UUID, set[str | None]] = defaultdict(set)
+    for change in evidence.changes:
+        if change.status in FINAL:
+            ends[change.id].add(change.status)
+        if (change.status_was, change.status) == ("BLOCKED", "QUEUED") and change.id in rows:
+            yield from _too_early(change, rows[change.id], ends)
+
+
+def _too_early(release: Change, row: Row, ends: Mapping[UUID, set[str | None]]) -> Iterator[str]:
+    enough = FINAL if row.runs_anyway else {"COMPLETED"}
+    for other in row.depends_on or []:
+        if not ends.get(other, set()) & enough:
+            yield f"{release} came before the end of {other}"
 
 
 def cancelled_jobs_were_asked_to_end(evidence: Evidence) -> Iterator[str]:
@@ -204,6 +249,7 @@ RULES: tuple[Callable[[Evidence], Iterable[str]], ...] = (
     nothing_runs_that_was_not_claimed,
     completed_jobs_ran_and_kept_their_result,
     failed_jobs_had_a_reason,
+    nothing_goes_before_what_it_depends_on,
     cancelled_jobs_were_asked_to_end,
     no_more_run_than_their_queue_allows,
 )

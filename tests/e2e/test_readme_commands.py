@@ -70,10 +70,11 @@ def test_the_commands_answer_as_shown(stack: RunningStack) -> None:
 def test_the_commands_of_the_command_line_work_as_shown(stack: RunningStack) -> None:
     shown = [line.partition("  #")[0] for line in README.splitlines() if line.startswith("jobs ")]
     environment = {**os.environ, "JOBS_URL": stack.api_url}
+    job_id = stack.submit("echo")["id"]
 
     assert len(shown) > 15
     for command in shown:
-        ran = said(environment, *shlex.split(command)[1:])
+        ran = said(environment, *shlex.split(command.replace("<id>", job_id))[1:])
         assert (ran.returncode, bool(ran.stdout)) == (0, True), (command, ran.stderr)
     for name in ("nightly", "poll"):
         assert said(environment, "schedules", "remove", name).returncode == 0

@@ -41,9 +41,11 @@ from chalicelib.scheduler import Scheduler
 from chalicelib.schedules import Schedule
 from chalicelib.settings import Settings
 from chalicelib.settler import Settler
+from chalicelib.store.admissions import AdmissionStore
 from chalicelib.store.attempts import AttemptStore
 from chalicelib.store.audit import AuditStore
 from chalicelib.store.database import Database
+from chalicelib.store.dependencies import DependencyStore
 from chalicelib.store.detached import DetachedStore
 from chalicelib.store.firings import FiringStore
 from chalicelib.store.jobs import JobStore
@@ -57,7 +59,6 @@ from chalicelib.store.retention import RetentionStore
 from chalicelib.store.schedule_runs import RunStore
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.store.stats import StatsStore
-from chalicelib.store.unique import UniqueStore
 from chalicelib.store.walks import WalkStore
 from chalicelib.stream import EventStream
 from chalicelib.submissions import Submission
@@ -74,6 +75,7 @@ KEPT_BY_TESTS = (
     "jobs",
     "job_tags",
     "job_logs",
+    "job_dependents",
     "job_stats",
     "job_stats_hours",
     "idempotency_keys",
@@ -203,7 +205,8 @@ class World:
         self.scheduler = Scheduler(
             registry=registry,
             store=self.store,
-            unique=UniqueStore(self.store._database),
+            dependencies=DependencyStore(self.store._database),
+            admissions=AdmissionStore(self.store._database),
             queues=self.queues,
             announcer=self.announcer,
             workers=self.workers,
@@ -244,6 +247,7 @@ class World:
         return Fetcher(
             attempts=self.new_attempts(),
             store=self.new_store(),
+            dependencies=DependencyStore(self._new_database()),
             queues=self.queues,
             announcer=self.new_announcer(),
             worker_id=worker_id,
@@ -254,6 +258,7 @@ class World:
             **{
                 "attempts": self.new_attempts(),
                 "store": self.new_store(),
+                "dependencies": DependencyStore(self._new_database()),
                 "queues": self.queues,
                 "announcer": self.new_announcer(),
                 "logbook": self.new_logbook(),
@@ -339,7 +344,8 @@ def a_scheduler(database: Database, cache: redis.Redis, registry: Registry) -> S
     return Scheduler(
         registry=registry,
         store=store,
-        unique=UniqueStore(database),
+        dependencies=DependencyStore(database),
+        admissions=AdmissionStore(database),
         queues=Queues(cache),
         announcer=Announcer(redis_link=link, stream=EventStream(cache), store=store),
         workers=Workers(cache),
@@ -351,6 +357,7 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
     return Maintenance(
         **{
             "store": JobStore(database),
+            "dependencies": DependencyStore(database),
             "partitions": PartitionStore(database),
             "flow": a_flow(database, cache),
             "keyring": Keyring(
@@ -358,7 +365,7 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
             ),
             "pruning": Pruning(
                 store=JobStore(database),
-                unique=UniqueStore(database),
+                unique=AdmissionStore(database),
                 stats=StatsStore(database),
                 audit=AuditStore(database),
                 runs=RunStore(database),

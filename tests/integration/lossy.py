@@ -18,7 +18,8 @@ from chalicelib.leases import Keeper
 from chalicelib.logbook import Logbook
 from chalicelib.redis_link import Batch, RedisLink
 from chalicelib.settler import Settler
-from chalicelib.store.attempts import AttemptStore
+from chalicelib.store.attempts import AttemptStore, Done
+from chalicelib.store.dependencies import DependencyStore
 from chalicelib.store.logs import LogStore
 from tests.integration.conftest import World
 
@@ -39,7 +40,7 @@ class HardOfHearing(AttemptStore):
         self.asked = ids
         return self._heard(super().claim(ids, worker_id, lease, fits))
 
-    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> int:
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> Done:
         return self._heard(super().complete(jobs, results, ran))
 
     def settle(self, settlements: Sequence[Settlement]) -> list[Job]:
@@ -92,11 +93,17 @@ class Hands:
         self._settings = world.settings
         announcer = Announcer(redis_link=link, stream=world.stream, store=world.store)
         self.fetcher = Fetcher(
-            attempts=self.attempts, store=world.store, queues=world.queues, announcer=announcer, worker_id=worker_id
+            attempts=self.attempts,
+            store=world.store,
+            dependencies=DependencyStore(world.store._database),
+            queues=world.queues,
+            announcer=announcer,
+            worker_id=worker_id,
         )
         self._settler = Settler(
             attempts=self.attempts,
             store=world.store,
+            dependencies=DependencyStore(world.store._database),
             queues=world.queues,
             announcer=announcer,
             logbook=Logbook(LogStore(world.store._database), announcer),

@@ -13,8 +13,9 @@ from chalicelib.announcer import Announcer
 from chalicelib.chores import Chores
 from chalicelib.redis_link import WAKE_CHANNEL
 from chalicelib.scheduler import Scheduler
+from chalicelib.store.admissions import AdmissionStore
 from chalicelib.store.database import Database
-from chalicelib.store.unique import UniqueStore
+from chalicelib.store.dependencies import DependencyStore
 from chalicelib.worker import Budget
 from tests.integration.conftest import World, a_maintenance
 from tests.integration.lossy import Claim, Hands, Severable
@@ -58,7 +59,8 @@ class Stage(RuleBasedStateMachine):
         self.scheduler = Scheduler(
             registry=self.world.registry,
             store=self.world.store,
-            unique=UniqueStore(self.database),
+            dependencies=DependencyStore(self.database),
+            admissions=AdmissionStore(self.database),
             queues=self.world.queues,
             announcer=Announcer(redis_link=self.link, stream=self.world.stream, store=self.world.store),
             workers=self.world.workers,

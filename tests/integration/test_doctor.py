@@ -140,7 +140,7 @@ ALL_CHECKS = {
     *("leases_over", "cancels_ignored", "sweep", "paused", "workers", "eviction_policy", "redis_memory"),
     *("postgres_connections", "idle_in_transaction", "connections_expired", "connections_unreadable"),
     *("event_reader", "clock_skew", "machine_clock", "retention_behind", "detached_partitions"),
-    *("event_reader", "clock_skew", "machine_clock", "schedules_late", "schedules_unreadable"),
+    *("event_reader", "clock_skew", "machine_clock", "schedules_late", "schedules_unreadable", "dependencies"),
     *("leases_over", "cancels_ignored", "sweep", "paused", "shut", "workers", "eviction_policy"),
     *("redis_memory", "postgres_connections", "idle_in_transaction", "connections_expired", "connections_unreadable"),
     *("event_reader", "clock_skew", "machine_clock"),
@@ -700,6 +700,23 @@ def test_jobs_that_no_sweep_has_looked_at_are_found(
     assert report.named("sweep").samples == [str(unswept.id)]
 
 
+def test_jobs_that_nobody_lets_go_are_found(world: World, examine: Examine, conn: psycopg.Connection[Any]) -> None:
+    first, second = world.submit(), world.submit(delay_seconds=3600)
+    left = world.submit(delay_seconds=3600, depends_on=[first.id])
+    world.submit(delay_seconds=3600, depends_on=[first.id, second.id])
+    world.run_due()
+    conn.execute(
+        "UPDATE jobs SET status = 'BLOCKED', created_at = created_at - '6 minutes'::interval WHERE id = %s", [left.id]
+    )
+    assert "dependencies" not in wrong(examine())
+
+    conn.execute("UPDATE jobs SET finished_at = finished_at - '6 minutes'::interval WHERE id = %s", [first.id])
+
+    report = examine()
+    assert wrong(report)["dependencies"] == "error"
+    assert report.named("dependencies").samples == [str(left.id)]
+
+
 def test_a_redis_that_was_emptied_is_found_and_rebuilt(
     world: World, examine: Examine, conn: psycopg.Connection[Any]
 ) -> None:
@@ -763,7 +780,8 @@ def test_tags_and_logs_without_partition_are_found_too(
 ) -> None:
     job = insert(world.store, id=first_id_at(datetime.now(UTC) + 30 * DAY), delay=30 * DAY, tags=["a"])
     conn.execute("INSERT INTO job_logs VALUES (%s, 1, 1, now(), 'INFO', 'x', 'hello')", [job.id])
-    places = [str(job.id), f"{job.id} in job_tags", f"{job.id} in job_logs"]
+    conn.execute("INSERT INTO job_dependents VALUES (%s, %s)", [job.id, job.id])
+    places = [str(job.id), *(f"{job.id} in {table}" for table in ("job_tags", "job_logs", "job_dependents"))]
 
     assert examine().named("jobs_in_default_partition").samples == places
 
@@ -875,7 +893,7 @@ def test_a_database_without_any_schema_is_no_traceback(
     assert wrong(report).pop("schema_version") == "error"
     assert {name for name, severity in wrong(report).items() if severity == "warning"} == {
         *("schema_ahead", "partitions_missing", "jobs_in_default_partition", "partitions_full", "reminders", "work"),
-        *("retention_behind", "detached_partitions"),
+        *("retention_behind", "detached_partitions", "dependencies"),
         "schedules",
     }
     assert 'relation "jobs" does not exist' in report.named("reminders").found

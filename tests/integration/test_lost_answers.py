@@ -14,7 +14,7 @@ from chalicelib.connections import Connections
 from chalicelib.errors import StoreUnavailable
 from chalicelib.hand import Hand
 from chalicelib.jobs import AttemptError, ClaimedJob, Completed, Job, JobStatus, Outcome, Retry, Settlement
-from chalicelib.store.attempts import AttemptStore
+from chalicelib.store.attempts import AttemptStore, Done
 from tests.integration.conftest import FOREVER, World, told
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Cut(AttemptStore):
     def claim(self, *arguments: Any) -> list[ClaimedJob]:
         return self._lose("claim", lambda: AttemptStore.claim(self, *arguments))
 
-    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> int:
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> Done:
         return self._lose("complete", lambda: AttemptStore.complete(self, jobs, results, ran))
 
     def settle(self, settlements: Sequence[Settlement]) -> list[Job]:

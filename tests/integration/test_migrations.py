@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import date
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 from chalicelib.errors import StoreUnavailable
 from chalicelib.store.database import Database
 from chalicelib.store.migrations import DIRECTORY, MigrationStore
+from chalicelib.store.partitions import PartitionStore, first_id
 from infra.local.services import Addresses
 
 ALL = sorted(path.stem for path in DIRECTORY.glob("*.sql"))
@@ -70,3 +72,21 @@ def test_a_database_that_cannot_be_reached_is_said_so(empty_url: str) -> None:
 
     with pytest.raises(StoreUnavailable):
         MigrationStore(database).apply()
+
+
+def test_days_that_there_are_get_what_a_new_table_needs_to_go_with_them(empty_url: str) -> None:
+    """As an upgrade finds them: partitions that an earlier release made, which knew of no dependents."""
+    database = Database(empty_url)
+    MigrationStore(database).apply()
+    with psycopg.connect(empty_url, autocommit=True) as conn:
+        first, end = first_id(date(2026, 1, 1)), first_id(date(2026, 1, 2))
+        conn.execute(f"CREATE TABLE jobs_20260101 PARTITION OF jobs FOR VALUES FROM ('{first}') TO ('{end}')".encode())
+        conn.execute("DROP TABLE job_dependents")
+        conn.execute("ALTER TABLE jobs DROP COLUMN depends_on, DROP COLUMN runs_anyway, DROP COLUMN has_dependents")
+        conn.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0013.dependencies'")
+
+    MigrationStore(database).apply()
+
+    days = {each.name: (each.first, each.end) for each in PartitionStore(database).attached()}
+    database.close()
+    assert days["job_dependents_20260101"] == (first, end)

@@ -18,8 +18,10 @@ from chalicelib.jobs import (
     CLAIM,
     COMPLETE,
     FAIL,
+    FAIL_UNSTARTED,
     LEASE,
     MOVES,
+    RELEASE,
     RETRY,
     REVIVE,
     AttemptError,
@@ -38,8 +40,10 @@ from chalicelib.jobs import (
     Settlement,
     Terms,
 )
-from chalicelib.store.attempts import KEPT_ERRORS, MAX_CRASHES, AttemptStore
+from chalicelib.store.attempts import MAX_CRASHES, AttemptStore
+from chalicelib.store.dependencies import DependencyStore
 from chalicelib.store.jobs import REVIVED_ATTEMPTS, JobStore
+from chalicelib.store.rows import KEPT_ERRORS
 from chalicelib.views import maybe
 from tests.integration.conftest import FOREVER, a_job, claim, insert, put_in_status
 from tests.samples import a_claimed_job
@@ -61,13 +65,26 @@ Moving = Callable[[JobStore, AttemptStore, Job], object]
 # Every way there is to make a move.
 MAKE_MOVE: list[tuple[Move, Moving]] = [
     (CLAIM, lambda _, attempts, job: claim(attempts, job.id)),
-    (COMPLETE, lambda _, attempts, job: attempts.complete([as_claimed(job)], [b"1"])),
+    (COMPLETE, lambda _, attempts, job: attempts.complete([as_claimed(job)], [b"1"]).count),
     (COMPLETE, lambda _, attempts, job: settle(attempts, as_claimed(job), Completed(b"1"))),
     (RETRY, lambda _, attempts, job: settle(attempts, as_claimed(job), Retry(BOOM, timedelta(0)))),
     (FAIL, lambda _, attempts, job: settle(attempts, as_claimed(job), Failed(BOOM))),
     (CANCEL, lambda store, attempts, job: _cancelled(store, attempts, job)),
     (REVIVE, lambda store, _, job: store.revive([job.id])),
+    (RELEASE, lambda store, _, job: DependencyStore(store._database).release([job.id])),
+    (FAIL_UNSTARTED, lambda store, _, job: _failed_with_another(store, job)),
 ]
+
+
+def _failed_with_another(store: JobStore, job: Job) -> object:
+    other = insert(store)
+    store._database.count(
+        "UPDATE jobs SET status = 'FAILED', finished_at = now() WHERE id = %(other)s", {"other": other.id}
+    )
+    store._database.count(
+        "UPDATE jobs SET depends_on = %(others)s WHERE id = %(id)s", {"id": job.id, "others": [other.id]}
+    )
+    return DependencyStore(store._database).release([job.id])
 
 
 def _cancelled(store: JobStore, attempts: AttemptStore, job: Job) -> object:
@@ -359,7 +376,7 @@ def test_a_job_that_was_asked_to_end_takes_no_other_outcome(
     (running,) = claim(attempts, insert(store).id)
     store.cancel([running.id])
 
-    assert attempts.complete([running], [b"1"]) == 0
+    assert attempts.complete([running], [b"1"]).count == 0
     assert settle(attempts, running, late) == []
     (ended,) = settle(attempts, running, Cancelled())
 
@@ -499,9 +516,9 @@ LEFT_TO_RUNS = {
 
 
 def as_it_was_asked(conn: psycopg.Connection[Any], job_id: UUID) -> dict[str, Any]:
-    """Its whole row, by column, but what is different in any two jobs."""
+    """Its whole row, by column, but what is different in any two jobs, and what it waited for."""
     ((row,),) = conn.execute(
-        "SELECT to_jsonb(job) - '{id,created_at,run_at}'::text[] FROM jobs AS job WHERE id = %s", [job_id]
+        "SELECT to_jsonb(job) - '{id,created_at,run_at,depends_on}'::text[] FROM jobs AS job WHERE id = %s", [job_id]
     ).fetchall()
     return dict(row)
 

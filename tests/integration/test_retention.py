@@ -32,7 +32,7 @@ from tests.integration.conftest import World, a_job_pruning, a_maintenance, inse
 Connection = psycopg.Connection[Any]
 COMPLETED, FAILED, CANCELLED = JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED
 ONE, TWO, THREE = (datetime.now(UTC).date() - timedelta(days=n) for n in (40, 50, 120))
-WHOLE = ("jobs", "job_tags", "job_logs")
+WHOLE = ("jobs", "job_tags", "job_logs", "job_dependents")
 
 
 def name_of(day: date, table: str = "jobs") -> str:
@@ -83,6 +83,7 @@ class Past:
             {"status": status, "is_final": is_final, "ago": ended_ago, "day": day, "id": job_id},
         )
         self._conn.execute("INSERT INTO job_logs VALUES (%s, 1, 1, now(), 'INFO', 'x', 'hello')", [job_id])
+        self._conn.execute("INSERT INTO job_dependents VALUES (%s, %s)", [job_id, job_id])
         return job_id
 
 
@@ -96,8 +97,8 @@ def ids(conn: Connection, table: str = "jobs", column: str = "id") -> set[UUID]:
 
 
 def everywhere(conn: Connection) -> list[set[UUID]]:
-    """Ids that jobs, tags and logs know."""
-    return [ids(conn), ids(conn, "job_tags", "job_id"), ids(conn, "job_logs", "job_id")]
+    """Ids that jobs, and the tables beside it, know."""
+    return [ids(conn), *(ids(conn, table, "job_id") for table in WHOLE[1:])]
 
 
 def exist(conn: Connection, *names: str) -> list[bool]:
@@ -126,8 +127,8 @@ def test_a_day_in_which_all_has_expired_is_dropped_with_its_tags_and_logs(
 
     pruning.run()
 
-    assert days_exist(conn, ONE) == [False, False, False]
-    assert everywhere(conn) == [{young}] * 3
+    assert days_exist(conn, ONE) == [False] * 4
+    assert everywhere(conn) == [{young}] * 4
     assert pruned(conn) == {"COMPLETED": 3, "CANCELLED": 1, "FAILED": 0}
     assert conn.execute("SELECT FROM detached_partitions").fetchall() == []
 
@@ -144,8 +145,8 @@ def test_an_unfinished_job_keeps_its_partition_and_nothing_else_in_it(
 
     pruning.run()
 
-    assert days_exist(conn, ONE) == [True, True, True]
-    assert everywhere(conn) == [{*kept}] * 3
+    assert days_exist(conn, ONE) == [True] * 4
+    assert everywhere(conn) == [{*kept}] * 4
     assert conn.execute("SELECT count(*) FROM job_tags").fetchall() == [(6,)]
     assert pruned(conn)["COMPLETED"] == 4
 
@@ -159,8 +160,8 @@ def test_failed_jobs_stay_longer_than_completed_ones(conn: Connection, past: Pas
 
     pruning.run()
 
-    assert everywhere(conn) == [{kept}] * 3
-    assert (days_exist(conn, ONE), days_exist(conn, THREE)) == ([True] * 3, [False] * 3)
+    assert everywhere(conn) == [{kept}] * 4
+    assert (days_exist(conn, ONE), days_exist(conn, THREE)) == ([True] * 4, [False] * 4)
 
 
 def test_what_counts_is_when_a_job_ended_not_when_it_was_made(
@@ -266,7 +267,7 @@ def test_what_was_only_looked_at_is_deleted_once_something_is_found_that_stays(
 
     assert [step.gone for step in steps] == [0, 0, 0, 5, 2, 0]
     assert steps[-1].came is Came.OVER
-    assert everywhere(conn) == [{kept}] * 3
+    assert everywhere(conn) == [{kept}] * 4
 
 
 def test_a_turn_without_time_does_nothing(conn: Connection, past: Past, database: Database) -> None:
@@ -298,8 +299,8 @@ def test_default_partitions_lose_what_has_expired(conn: Connection, past: Past, 
 
     pruning.run()
 
-    assert everywhere(conn) == [{*kept}] * 3
-    assert exist(conn, "jobs_default", "job_tags_default", "job_logs_default") == [True] * 3
+    assert everywhere(conn) == [{*kept}] * 4
+    assert exist(conn, "jobs_default", "job_tags_default", "job_logs_default", "job_dependents_default") == [True] * 4
 
 
 def test_jobs_whose_tags_and_logs_have_no_partition_of_their_own_take_them_along(
@@ -313,8 +314,8 @@ def test_jobs_whose_tags_and_logs_have_no_partition_of_their_own_take_them_along
 
     pruning.run()
 
-    assert everywhere(conn) == [{other}] * 3
-    assert days_exist(conn, ONE) == days_exist(conn, TWO) == [False] * 3
+    assert everywhere(conn) == [{other}] * 4
+    assert days_exist(conn, ONE) == days_exist(conn, TWO) == [False] * 4
 
 
 def test_partitions_of_tags_and_logs_stay_while_there_are_jobs_of_their_day(
@@ -327,9 +328,9 @@ def test_partitions_of_tags_and_logs_stay_while_there_are_jobs_of_their_day(
 
     pruning.run()
 
-    assert everywhere(conn) == [{kept}] * 3
-    assert days_exist(conn, ONE) == [False, True, False]
-    assert days_exist(conn, TWO) == [False, False, False]
+    assert everywhere(conn) == [{kept}] * 4
+    assert days_exist(conn, ONE) == [False, True, False, False]
+    assert days_exist(conn, TWO) == [False] * 4
 
 
 def test_young_partitions_of_tags_and_logs_stay_without_jobs(
@@ -340,7 +341,7 @@ def test_young_partitions_of_tags_and_logs_stay_without_jobs(
 
     pruning.run()
 
-    assert days_exist(conn, soon) == [False, True, True]
+    assert days_exist(conn, soon) == [False, True, True, True]
     assert PartitionStore(database).ensure() == [name_of(soon)]
 
 
@@ -358,7 +359,7 @@ def test_a_crash_between_detach_and_drop_leaves_nothing_behind(
 
     pruning.run()
 
-    assert days_exist(conn, ONE) == [False] * 3
+    assert days_exist(conn, ONE) == [False] * 4
     assert pruned(conn)["COMPLETED"] == 1
 
 
@@ -414,10 +415,10 @@ def test_a_job_that_was_revived_and_ended_again_is_put_back_before_the_drop(
 
     pruning.run()
 
-    jobs, tagged, logged = everywhere(conn)
+    jobs, *others = everywhere(conn)
     assert jobs == {kept}
-    assert kept in tagged & logged
-    assert days_exist(conn, ONE) == [False, True, True]
+    assert all(kept in each for each in others)
+    assert days_exist(conn, ONE) == [False, True, True, True]
     assert pruned(conn)["COMPLETED"] == 1
 
 
@@ -479,7 +480,7 @@ def test_several_pruners_at_once_prune_each_job_once(
             pass
     pruning.run()  # what was somebody else's turn until the end
 
-    assert everywhere(conn) == [{kept}] * 3
+    assert everywhere(conn) == [{kept}] * 4
     assert pruned(conn)["COMPLETED"] == 30
     assert conn.execute("SELECT FROM detached_partitions").fetchall() == []
 
@@ -501,13 +502,13 @@ def test_a_long_transaction_makes_pruning_give_up_and_nobody_wait(
 
         pruning.run()
 
-        assert days_exist(conn, ONE) == [True] * 3
+        assert days_exist(conn, ONE) == [True] * 4
         assert conn.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall() == []
         assert store.get(insert(store).id).status is JobStatus.QUEUED
         busy.rollback()
 
     pruning.run()
-    assert days_exist(conn, ONE) == [False] * 3
+    assert days_exist(conn, ONE) == [False] * 4
 
 
 def test_no_lock_is_waited_for_longer_than_a_submit_may_be_held_up(

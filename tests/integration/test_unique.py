@@ -17,10 +17,10 @@ import pytest
 from chalicelib.backoff import Fixed
 from chalicelib.errors import StoreUnavailable, UniqueConflict
 from chalicelib.jobs import Job, JobStatus, NewJob
+from chalicelib.store.admissions import AdmissionStore
 from chalicelib.store.database import Database
 from chalicelib.store.holders import FIRST_LOOK
 from chalicelib.store.jobs import JobStore, Once
-from chalicelib.store.unique import UniqueStore
 from chalicelib.submissions import Submission
 from chalicelib.uniqueness import OnConflict, Term, Unique, Uniqueness
 from tests.integration.calls import Api, problem
@@ -42,11 +42,11 @@ def a_unique_job(key: bytes = b"k", term: Term = Term.UNFINISHED, how: str = "re
 
 
 @pytest.fixture
-def unique(database: Database) -> UniqueStore:
-    return UniqueStore(database)
+def unique(database: Database) -> AdmissionStore:
+    return AdmissionStore(database)
 
 
-def admitted(unique: UniqueStore, *jobs: NewJob) -> tuple[list[UUID], list[Job]]:
+def admitted(unique: AdmissionStore, *jobs: NewJob) -> tuple[list[UUID], list[Job]]:
     """Ids, and what is new."""
     admission = unique.insert(jobs)
     assert admission is not None
@@ -215,7 +215,7 @@ def test_a_payload_goes_to_no_job_of_another_type(api: Api, conn: Conn) -> None:
 
 def at_once(world: World, jobs: Sequence[Sequence[NewJob]]) -> list[tuple[list[UUID], int]]:
     """Each submit on a connection of its own, as Lambda functions would. Returns ids, and how many are new."""
-    stores = [UniqueStore(world.new_store()._database) for _ in jobs]
+    stores = [AdmissionStore(world.new_store()._database) for _ in jobs]
     for store in stores:
         store._database.fetch("SELECT 1")
 
@@ -230,7 +230,7 @@ def at_once(world: World, jobs: Sequence[Sequence[NewJob]]) -> list[tuple[list[U
 
 @pytest.mark.parametrize("held_before", [None, JobStatus.COMPLETED, JobStatus.CANCELLED])
 def test_fifty_submits_at_once_make_one_job(
-    world: World, unique: UniqueStore, conn: Conn, held_before: JobStatus | None
+    world: World, unique: AdmissionStore, conn: Conn, held_before: JobStatus | None
 ) -> None:
     if held_before:
         put_in_status(conn, admitted(unique, a_unique_job())[1][0], held_before)
@@ -242,7 +242,7 @@ def test_fifty_submits_at_once_make_one_job(
     assert count(conn) == (2 if held_before else 1)
 
 
-def test_of_fifty_changes_at_once_the_last_one_stands(world: World, unique: UniqueStore, conn: Conn) -> None:
+def test_of_fifty_changes_at_once_the_last_one_stands(world: World, unique: AdmissionStore, conn: Conn) -> None:
     (first,), _ = admitted(unique, a_unique_job(delay=timedelta(hours=1)))
 
     at_once(
@@ -267,7 +267,7 @@ def test_batches_that_name_the_same_keys_in_any_order_do_not_stand_in_each_other
     assert count(conn) == 40
 
 
-def test_a_submit_that_waited_sees_what_it_waited_for(world: World, unique: UniqueStore, conn: Conn) -> None:
+def test_a_submit_that_waited_sees_what_it_waited_for(world: World, unique: AdmissionStore, conn: Conn) -> None:
     """It began before the other one's job was there, and with a holder that had let go."""
     put_in_status(conn, admitted(unique, a_unique_job())[1][0], JobStatus.COMPLETED)
     other = world.new_store()._database
@@ -285,7 +285,7 @@ def test_a_submit_that_waited_sees_what_it_waited_for(world: World, unique: Uniq
     assert (ids, new) == ([theirs.id], [])
 
 
-def test_a_delay_begins_when_the_wait_for_others_is_over(world: World, unique: UniqueStore, conn: Conn) -> None:
+def test_a_delay_begins_when_the_wait_for_others_is_over(world: World, unique: AdmissionStore, conn: Conn) -> None:
     """Or a job would start sooner after the last of many submits than this one asked."""
     (first,), _ = admitted(unique, a_unique_job())
 
@@ -302,7 +302,7 @@ def test_a_delay_begins_when_the_wait_for_others_is_over(world: World, unique: U
     assert world.store.get(first).run_at > row[0]
 
 
-def test_a_job_that_starts_just_now_is_not_changed(world: World, unique: UniqueStore, conn: Conn) -> None:
+def test_a_job_that_starts_just_now_is_not_changed(world: World, unique: AdmissionStore, conn: Conn) -> None:
     (first,), _ = admitted(unique, a_unique_job(payload=msgspec.Raw(b"1")))
     other = world.new_store()._database
 
@@ -321,7 +321,7 @@ def test_a_job_that_starts_just_now_is_not_changed(world: World, unique: UniqueS
 
 
 def test_a_job_held_while_queued_that_starts_just_now_gets_a_successor(
-    world: World, unique: UniqueStore, conn: Conn
+    world: World, unique: AdmissionStore, conn: Conn
 ) -> None:
     admitted(unique, a_unique_job(term=Term.QUEUED))
     other = world.new_store()._database
@@ -443,7 +443,7 @@ def test_an_idempotency_key_stands_for_the_job_that_was_there(api: Api, world: W
 
 
 def test_fifty_repeats_of_one_submit_make_one_job(world: World, conn: Conn) -> None:
-    stores = [UniqueStore(world.new_store()._database) for _ in range(50)]
+    stores = [AdmissionStore(world.new_store()._database) for _ in range(50)]
     once = Once("race", b"f" * 32)
 
     with ThreadPoolExecutor(50) as threads:
@@ -487,7 +487,7 @@ def test_a_copy_holds_no_key(api: Api, conn: Conn) -> None:
     assert count(conn, "unique_jobs") == 1
 
 
-def test_a_revived_job_holds_its_key_again(api: Api, unique: UniqueStore, conn: Conn) -> None:
+def test_a_revived_job_holds_its_key_again(api: Api, unique: AdmissionStore, conn: Conn) -> None:
     first = submit(api, {"key": "k"}).json_body["id"]
     api.post(f"/jobs/{first}/cancel")
     conn.execute("UPDATE unique_jobs SET check_at = now()")
@@ -562,7 +562,7 @@ def test_what_is_just_allowed_is_taken(api: Api, unique: object) -> None:
 
 
 def test_a_submit_whose_commit_was_not_heard_of_makes_no_second_job(
-    world: World, unique: UniqueStore, conn: Conn, monkeypatch: pytest.MonkeyPatch
+    world: World, unique: AdmissionStore, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = psycopg.Transaction._commit_gen
 
@@ -584,7 +584,7 @@ def test_a_submit_whose_commit_was_not_heard_of_makes_no_second_job(
 
 @pytest.mark.parametrize("statement", range(3))
 def test_a_connection_that_breaks_between_two_statements_leaves_nothing_behind(
-    unique: UniqueStore, conn: Conn, monkeypatch: pytest.MonkeyPatch, statement: int
+    unique: AdmissionStore, conn: Conn, monkeypatch: pytest.MonkeyPatch, statement: int
 ) -> None:
     admitted(unique, a_unique_job(b"waiting", payload=msgspec.Raw(b"1")))
     put_in_status(conn, admitted(unique, a_unique_job(b"let go"))[1][0], JobStatus.COMPLETED)
@@ -636,7 +636,7 @@ def test_a_change_is_safe_while_redis_is_away(world: World) -> None:
 # Pruning
 
 
-def test_keys_that_nobody_can_hold_again_are_forgotten(unique: UniqueStore, conn: Conn) -> None:
+def test_keys_that_nobody_can_hold_again_are_forgotten(unique: AdmissionStore, conn: Conn) -> None:
     for term in (Term.QUEUED, Term.UNFINISHED):
         for status in JobStatus:
             key = f"{term}{status}".encode()
@@ -657,7 +657,7 @@ def test_keys_that_nobody_can_hold_again_are_forgotten(unique: UniqueStore, conn
     assert conn.execute("SELECT FROM unique_jobs WHERE check_at <= now()").fetchall() == []
 
 
-def test_pruning_goes_around_what_a_submit_holds(world: World, unique: UniqueStore, conn: Conn) -> None:
+def test_pruning_goes_around_what_a_submit_holds(world: World, unique: AdmissionStore, conn: Conn) -> None:
     put_in_status(conn, admitted(unique, a_unique_job(b"a"))[1][0], JobStatus.COMPLETED)
     put_in_status(conn, admitted(unique, a_unique_job(b"b"))[1][0], JobStatus.COMPLETED)
     conn.execute("UPDATE unique_jobs SET check_at = now()")
@@ -669,7 +669,7 @@ def test_pruning_goes_around_what_a_submit_holds(world: World, unique: UniqueSto
     assert unique.prune() == 1
 
 
-def test_a_new_holder_is_looked_at_anew(unique: UniqueStore, conn: Conn) -> None:
+def test_a_new_holder_is_looked_at_anew(unique: AdmissionStore, conn: Conn) -> None:
     put_in_status(conn, admitted(unique, a_unique_job())[1][0], JobStatus.COMPLETED)
     conn.execute("UPDATE unique_jobs SET check_at = now()")
 
@@ -701,7 +701,7 @@ def test_a_job_like_any_other_is_one_statement(world: World, monkeypatch: pytest
 
 
 def test_neither_a_submit_nor_pruning_reads_what_it_does_not_need(
-    unique: UniqueStore, conn: Conn, monkeypatch: pytest.MonkeyPatch
+    unique: AdmissionStore, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admitted(unique, *[a_unique_job(b"%d" % n) for n in range(5_000)])
     conn.execute("UPDATE unique_jobs SET check_at = now() WHERE key < %s", [b"1005".ljust(32)])

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from chalicelib.errors import UniqueConflict
 from chalicelib.jobs import AttemptError, ClaimedJob, Completed, Failed, NewJob, Outcome, Retry, Settlement
-from chalicelib.store.unique import UniqueStore
+from chalicelib.store.admissions import AdmissionStore
 from chalicelib.uniqueness import OnConflict, Term, Uniqueness
 from tests.integration.conftest import World, a_job, claim
 from tests.integration.machines import run_machine
@@ -143,7 +143,7 @@ class Model:
         return True
 
 
-def admitted(store: UniqueStore, jobs: Sequence[NewJob]) -> Answer:
+def admitted(store: AdmissionStore, jobs: Sequence[NewJob]) -> Answer:
     try:
         admission = store.insert(jobs)
     except UniqueConflict as conflict:
@@ -189,7 +189,7 @@ def a_job_that_is(*statuses: str) -> st.SearchStrategy[UUID]:
 class AnyOrder(RuleBasedStateMachine):
     world: World
     conn: psycopg.Connection[Any]
-    store: UniqueStore
+    store: AdmissionStore
 
     def __init__(self) -> None:
         super().__init__()
@@ -278,7 +278,7 @@ class AnyOrder(RuleBasedStateMachine):
 
 @pytest.mark.timeout(120 + 5 * EXAMPLES)
 def test_there_is_one_such_job_whatever_comes_between(world: World, conn: psycopg.Connection[Any]) -> None:
-    run_machine(AnyOrder, EXAMPLES, STEPS, world=world, conn=conn, store=UniqueStore(world.new_store()._database))
+    run_machine(AnyOrder, EXAMPLES, STEPS, world=world, conn=conn, store=AdmissionStore(world.new_store()._database))
 
 
 # At once
@@ -298,8 +298,8 @@ class Crowd:
         self._world = world
         self._conn = conn
         self._rng = rng
-        self._stores = [UniqueStore(world.new_store()._database) for _ in range(AT_ONCE)]
-        self._pruner = UniqueStore(world.new_store()._database)
+        self._stores = [AdmissionStore(world.new_store()._database) for _ in range(AT_ONCE)]
+        self._pruner = AdmissionStore(world.new_store()._database)
         self._model = Model()
 
     def act(self, threads: ThreadPoolExecutor) -> None:
@@ -313,7 +313,7 @@ class Crowd:
         answers = [each.result() for each in [threads.submit(act.real) for act in acts]]
         self._model = self._explained(acts, answers)
 
-    def _submit(self, store: UniqueStore) -> Act:
+    def _submit(self, store: AdmissionStore) -> Act:
         asked = [self._asked() for _ in range(self._rng.randint(1, 4))]
         jobs = [each.new_job() for each in asked]
         named = [(job.id, each) for job, each in zip(jobs, asked, strict=True)]

@@ -20,7 +20,7 @@ from chalicelib.handlers.registry import JobContext, job
 from chalicelib.jobs import LEASE, ClaimedJob, Completed, Job, JobStatus, Settlement
 from chalicelib.members import member
 from chalicelib.redis_link import EPOCH
-from chalicelib.store.attempts import AttemptStore
+from chalicelib.store.attempts import AttemptStore, Done
 from chalicelib.worker import Budget, Worker
 from tests.integration.conftest import FOREVER, World, told
 
@@ -378,7 +378,7 @@ class _Away(AttemptStore):
         super().__init__(attempts._database)
         self.refusals = refusals
 
-    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> int:
+    def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> Done:
         if self.refusals:
             self.refusals -= 1
             raise StoreUnavailable("away")

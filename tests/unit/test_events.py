@@ -22,6 +22,7 @@ from chalicelib.events import (
     single_frame,
 )
 from chalicelib.jobs import JobStatus
+from chalicelib.submissions import MOST_DEPENDENCIES
 from chalicelib.views import INLINE_BYTES, LogLineView
 from tests.unit.test_jobs import a_row
 
@@ -38,6 +39,7 @@ def test_a_frame_of_the_largest_job_fits() -> None:
         worker_id="h" * 255,
         queue="q" * 100,
         job_type="t" * 100,
+        depends_on=[UUID(int=n) for n in range(MOST_DEPENDENCIES)],
     )
 
     frames = [single_frame(Event.of(job)), batch_frame([Event.of(job)], "1-1")]

@@ -28,6 +28,8 @@ export interface SubmitOptions {
   readonly timeout_seconds?: number;
   readonly tags?: readonly string[];
   readonly concurrency_key?: string;
+  readonly depends_on?: readonly string[];
+  readonly if_dependency_fails?: "fail" | "run";
   readonly unique?: Unique;
 }
 

@@ -7,9 +7,12 @@ import { exactly } from "../../exact";
 import { useWhileLive } from "../../hooks";
 import { isOmitted, statusAt, type Job, type JobType } from "../../jobs";
 import type { Route } from "../../route";
+import { relativesOf } from "../../dependencies";
+import { useDependencies } from "../../queries";
 import { Facts } from "./Facts";
 import { JobActions } from "./JobActions";
 import { JobLog } from "./JobLog";
+import { Relatives } from "./Relatives";
 import { Timeline } from "./Timeline";
 
 interface JobDetailsProps {
@@ -24,6 +27,7 @@ interface JobDetailsProps {
 /** Everything about a job: in one column where it is narrow, in two where it is wide. */
 export function JobDetails({ job, isWhole, jobType, route }: JobDetailsProps) {
   const status = useWhileLive((time) => statusAt(job, time));
+  const { data: dependencies } = useDependencies(job);
   return (
     <div className="job">
       <div className="job-body">
@@ -40,6 +44,11 @@ export function JobDetails({ job, isWhole, jobType, route }: JobDetailsProps) {
             <Facts job={job} />
           </Section>
         </aside>
+        {relativesOf(dependencies).length > 0 && dependencies && (
+          <Section title="Dependencies">
+            <Relatives dependencies={dependencies} />
+          </Section>
+        )}
         <Section title="Payload">
           <Json job={job} part="payload" isWhole={isWhole} />
         </Section>

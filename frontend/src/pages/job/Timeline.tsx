@@ -49,6 +49,12 @@ function StepItem({ step, job }: { readonly step: Step; readonly job: Job }) {
       );
     case "attempt":
       return <AttemptItem attempt={step} />;
+    case "unstarted":
+      return (
+        <Item tone="FAILED" icon="cross-circle" title="Failed before it started" at={step.fault.at}>
+          <Fault fault={step.fault} />
+        </Item>
+      );
     case "cancelling":
       return <Item tone="warn" icon="slash-circle" title="Asked to end" at={step.at} />;
     case "finished":

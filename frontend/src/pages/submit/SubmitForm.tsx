@@ -15,6 +15,7 @@ import { useMay, useSubmit } from "../../queries";
 import { hrefTo } from "../../route";
 import { samplePayload } from "../../sample";
 import { readerZone } from "../../zones";
+import { AfterFields } from "./AfterFields";
 import { JobOptions, type JobTypeDefaults } from "./JobOptions";
 import { SubmitOutcome } from "./SubmitOutcome";
 import { UniqueFields } from "./UniqueFields";
@@ -119,6 +120,7 @@ function FormOf({ jobTypes, jobType, onChoose }: FormOfProps) {
           <h2 className="box-head">Options</h2>
           <div className="box-body">
             <WhenFields when={fields.when} tie={register} onChange={(when) => { setValue("when", when); }} faults={refused} />
+            <AfterFields fields={fields} tie={register} fault={refused["depends_on"]} />
             <JobOptions jobType={jobType} tie={register} faults={refused} />
             <UniqueFields fields={fields} tie={register} fault={refused["unique"]} />
           </div>

@@ -1,8 +1,9 @@
-"""Submits of jobs of which there is to be one.
+"""Submits that look at other jobs before they add theirs: at those that must not be there already, and at those they wait for.
 
-The order makes it right. First the keys are locked, in their own order, so that no two submits wait for each other. Only then
-the holders are read, by a statement of its own: under READ COMMITTED a statement that has waited for a lock still sees the
-jobs as they were before it waited. What follows is decided by rows that nobody else can change in a way that matters.
+The order makes it right where there is to be one job. First the keys are locked, in their own order, so that no two submits wait
+for each other. Only then the holders are read, by a statement of its own: under READ COMMITTED a statement that has waited for a
+lock still sees the jobs as they were before it waited. What follows is decided by rows that nobody else can change in a way that
+matters.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from chalicelib.errors import UniqueConflict
 from chalicelib.jobs import Job, NewJob
 from chalicelib.store.arrays import floats, jsons, uuids
 from chalicelib.store.audit import AuditStore
+from chalicelib.store.bonds import Bonds
 from chalicelib.store.database import Database
 from chalicelib.store.holders import PAGE, Firsts, Holder, Holders, changes_another
 from chalicelib.store.jobs import KEYS_ARE_KEPT_FOR, JobStore, Once
@@ -31,17 +33,17 @@ class Admission(msgspec.Struct, frozen=True):
     replaced: list[Job]
 
 
-class UniqueStore:
-    """Inserts jobs unless there are such jobs already."""
+class AdmissionStore:
+    """Inserts jobs unless there are such jobs already, and ties them to those that they depend on."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def insert(self, jobs: Sequence[NewJob], deed: Deed | None = None, once: Once | None = None) -> Admission | None:
-        """As ``JobStore.insert``, for jobs of which some are unique. None: ``once`` was used before.
+        """As ``JobStore.insert``, for jobs of which some are unique or depend on others. None: ``once`` was used before.
 
-        Of several with one key the first is submitted, and the later ones are it. Raises UniqueConflict; then nothing was
-        written.
+        Of several with one key the first is submitted, and the later ones are it. Raises UniqueConflict or UnknownDependency;
+        then nothing was written.
         """
         with self._database.together() as together:
             if once is not None and not _take(together, once):
@@ -72,9 +74,12 @@ def _admit(together: Database, jobs: Sequence[NewJob], deed: Deed | None) -> Adm
     ids = [_stand_in(job, firsts, holders) for job in jobs]
     changed = _replace(together, {holders[key].job_id: firsts[key] for key in holders if changes_another(firsts[key])})
     table.move([firsts[row.key] for row in held if row.key not in holders])
-    new = [job for job, job_id in zip(jobs, ids, strict=True) if job_id == job.id]
+    stand_ins = {job.id: job_id for job, job_id in zip(jobs, ids, strict=True)}
+    new = [_standing_on(job, stand_ins) for job in jobs if stand_ins[job.id] == job.id]
+    bonds = Bonds(together, jobs)
+    bonds.mark(new)
     inserted = _insert(together, new, _naming(deed, new, changed, holders.values()))
-    return Admission(ids, inserted, changed)
+    return Admission(ids, bonds.tie(new, inserted), changed)
 
 
 def _firsts(jobs: Iterable[NewJob]) -> dict[bytes, NewJob]:
@@ -103,6 +108,15 @@ def _stand_in(job: NewJob, firsts: Firsts, holders: Mapping[bytes, Holder]) -> U
         return job.id
     holder = holders.get(job.unique.key)
     return firsts[job.unique.key].id if holder is None else holder.job_id
+
+
+def _standing_on(job: NewJob, stand_ins: Mapping[UUID, UUID]) -> NewJob:
+    """The same job, depending on those that stand for the ones it named."""
+    if not job.depends_on:
+        return job
+    return msgspec.structs.replace(
+        job, depends_on=[*dict.fromkeys(stand_ins.get(each, each) for each in job.depends_on)]
+    )
 
 
 def _naming(deed: Deed | None, new: Sequence[NewJob], changed: Sequence[Job], holders: Iterable[Holder]) -> Deed | None:
