@@ -34,12 +34,11 @@ _GIVEN: LiteralString = """
 """
 
 
-# What a job that is put back goes on to depend on.
-_STILL_WAITED_FOR: LiteralString = """
-    ARRAY(SELECT named.id
-            FROM unnest(job.depends_on) WITH ORDINALITY AS named (id, place) LEFT JOIN jobs AS other ON other.id = named.id
-           WHERE other.ended_badly IS NULL OR other.id = ANY(%(ids)b)
-           ORDER BY named.place)
+# Where a job stands that is put back, and what it goes on to depend on.
+_STANDING: LiteralString = """
+    (SELECT CASE count(*) WHEN 0 THEN 'QUEUED' ELSE 'BLOCKED' END, array_agg(named.id ORDER BY named.place)
+       FROM unnest(job.depends_on) WITH ORDINALITY AS named (id, place) LEFT JOIN jobs AS other ON other.id = named.id
+      WHERE other.ended_badly IS NULL OR other.id = ANY(%(ids)b))
 """
 
 
@@ -277,11 +276,9 @@ class JobStore:
                 audited(
                     """
                 UPDATE jobs AS job
-                   SET status = CASE WHEN depends_on IS NULL THEN 'QUEUED' ELSE 'BLOCKED' END, version = version + 1,
-                       depends_on = CASE WHEN depends_on IS NOT NULL THEN """
-                    + _STILL_WAITED_FOR
-                    + """ END,
-                       run_at = now(), finished_at = NULL, crashes = 0,
+                   SET (status, depends_on) = """
+                    + _STANDING
+                    + """, version = version + 1, run_at = now(), finished_at = NULL, crashes = 0,
                        cancel_requested_at = NULL, progress = NULL,
                        max_attempts = greatest(max_attempts, failures + %(attempts)s)
                  WHERE id = ANY(%(ids)b) AND id BETWEEN %(first)s AND %(last)s AND status IN ('FAILED', 'CANCELLED')

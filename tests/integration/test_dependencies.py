@@ -416,7 +416,7 @@ def test_one_that_is_put_back_alone_runs(world: World) -> None:
 
     revived = world.scheduler.revive(second.id)
 
-    assert (revived.status, revived.depends_on) == (QUEUED, [])
+    assert (revived.status, revived.depends_on) == (QUEUED, None)
 
 
 def test_those_that_are_put_back_together_wait_for_each_other_again(world: World) -> None:
