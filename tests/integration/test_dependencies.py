@@ -313,6 +313,24 @@ def test_an_end_that_comes_while_a_submit_is_written_is_not_missed(world: World,
     assert done[0].awaited == [first.raw_id]
 
 
+def test_a_job_that_is_cancelled_just_now_is_not_let_go(world: World, conn: Conn, store: DependencyStore) -> None:
+    first = world.submit()
+    second = waiting(world, first)
+    world.attempts.complete(claim(world.attempts, first.id), [b"1"])
+    with psycopg.connect(world._addresses.database_url) as cancelling:
+        cancelling.execute("UPDATE jobs SET status = 'CANCELLED', finished_at = now() WHERE id = %s", [second.id])
+        moved: list[list[Job]] = []
+        releasing = threading.Thread(target=lambda: moved.append(store.release([second.id])))
+        releasing.start()
+        while not conn.execute("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchall():
+            pass
+        cancelling.commit()
+        releasing.join()
+
+    assert moved == [[]]
+    assert statuses(world, second) == [CANCELLED]
+
+
 def test_a_submit_looks_again_after_it_is_committed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job ends after the submit has marked it, and before it can be seen that another waits: nobody else will look."""
     first = world.submit()
