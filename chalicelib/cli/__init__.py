@@ -1,4 +1,4 @@
-"""The ``jobs`` command, or ``python -m chalicelib.cli``. In reading order:
+"""The ``jobctl`` command, or ``python -m chalicelib.cli``. In reading order:
 
 direct     migrate, doctor, keys bootstrap, schedules apply: straight on the database, without the libraries below
 app        all commands in one tree, and what is said when one fails

@@ -28,8 +28,8 @@ from chalicelib.errors import ApiRefused, SchedulerError
 
 REFUSED = 4
 HINTS = {
-    "unauthenticated": "Give an API key: JOBS_KEY, or --key. An admin makes one with `jobs keys create`.",
-    "forbidden": "This key's role may not do that; `jobs keys create --role` makes one that may.",
+    "unauthenticated": "Give an API key: JOBS_KEY, or --key. An admin makes one with `jobctl keys create`.",
+    "forbidden": "This key's role may not do that; `jobctl keys create --role` makes one that may.",
 }
 ENDING = (
     "Exit status: 0 done; 1 a job that was waited for FAILED; 2 wrong usage; 3 such a job was CANCELLED; "
@@ -38,7 +38,7 @@ ENDING = (
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 app = typer.Typer(
-    name="jobs",
+    name="jobctl",
     no_args_is_help=True,
     epilog=ENDING,
     rich_markup_mode="rich",
@@ -66,7 +66,7 @@ def root(
 def run(arguments: Sequence[str]) -> int:
     """The exit status of a failure. Raises SystemExit otherwise, as typer does."""
     try:
-        get_command(app).main(list(arguments), prog_name="jobs")
+        get_command(app).main(list(arguments), prog_name="jobctl")
     except SchedulerError as error:
         _explain(error)
     return REFUSED

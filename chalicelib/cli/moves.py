@@ -79,7 +79,7 @@ def move(
 ) -> None:
     """Put jobs that wait into another queue: those named, or all that the filters find.
 
-    jobs move --queue mail --to bulk-mail
+    jobctl move --queue mail --to bulk-mail
     """
     wanted = options.filters(status, queue, job_type, tag, after, before)
     _refuse_unclear(job_ids or [], wanted, dry_run=dry_run)

@@ -101,7 +101,7 @@ def stats(
 ) -> None:
     """Show how many jobs stand where, and what was done lately.
 
-    jobs stats --minutes 10080 --step 1440
+    jobctl stats --minutes 10080 --step 1440
     """
     asked = {"minutes": minutes, "step_minutes": step, "queue": queue, "job_type": job_type}
     answer = session.api.get("/stats", asked)
@@ -126,7 +126,7 @@ def audit(
 ) -> None:
     """Show who changed what, newest first.
 
-    jobs audit --action purge_queue --since 7d
+    jobctl audit --action purge_queue --since 7d
     """
     asked = {"action": action, "actor": by, "since": on_wire(since), "until": on_wire(until)}
     raws, _ = first(pages(session.api, "/audit", {**asked, "limit": min(limit, LARGEST_PAGE)}), limit)

@@ -83,7 +83,7 @@ def set_up(
 ) -> None:
     """Set a queue's limits, weight and defaults. "none" clears one; what is not named stays.
 
-    jobs queues set mail --rate 100/60s --burst 20 --default-timeout 10m
+    jobctl queues set mail --rate 100/60s --burst 20 --default-timeout 10m
     """
     written = {
         "max_running": (max_running, limits.number),
@@ -106,7 +106,7 @@ def set_up(
 
 @command
 def purge(session: Session, name: Name, *, dry_run: moves.DryRun = False, yes: options.Yes = False) -> None:
-    """Cancel all that waits in a queue. What runs goes on; `jobs revive --status cancelled` brings it back."""
+    """Cancel all that waits in a queue. What runs goes on; `jobctl revive --status cancelled` brings it back."""
     asked = {"confirm": name}
     order = moves.Order(verb="cancel", past="cancelled", path=path("queues", name, "purge"), asked=asked)
     moves.carry_out(session, order, lambda count: _confirm(name, count), dry_run=dry_run, yes=yes)

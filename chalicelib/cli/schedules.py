@@ -103,9 +103,9 @@ def add(
 ) -> None:
     """Add a schedule.
 
-    jobs schedules add nightly '0 3 * * *' csv_summary url=s3://reports/day.csv --timezone Europe/Berlin
+    jobctl schedules add nightly '0 3 * * *' csv_summary url=s3://reports/day.csv --timezone Europe/Berlin
 
-    jobs schedules add poll echo n=1 --every 10m
+    jobctl schedules add poll echo n=1 --every 10m
     """
     cron, job_type, words = _cut(what, every, at)
     how = {"queue": queue, "priority": priority, "max_attempts": max_attempts, "tags": tag, "backoff": backoff}

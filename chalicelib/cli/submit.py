@@ -19,7 +19,7 @@ from chalicelib.cli.session import Session, command
 from chalicelib.cli.watch import leave, wait_for
 from chalicelib.errors import ApiUnreachable
 
-JobType = Annotated[str | None, typer.Argument(metavar="JOB_TYPE", help="One of those that `jobs types` lists.")]
+JobType = Annotated[str | None, typer.Argument(metavar="JOB_TYPE", help="One of those that `jobctl types` lists.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the job to its end; the exit status tells how it ended.")]
 Repeat = Annotated[
     str | None,
@@ -63,7 +63,7 @@ def submit(
 ) -> None:
     """Submit a job, or with --batch a file of jobs.
 
-    jobs submit process_data user_id=101 options.fast=true --wait
+    jobctl submit process_data user_id=101 options.fast=true --wait
 
     The job's id alone goes to standard output. Exit status with --wait: 0 COMPLETED; 1 FAILED; 3 CANCELLED.
     """
@@ -104,7 +104,7 @@ def _submit_one(session: Session, asked: dict[str, object], key: str, *, wait: b
     else:
         session.output.line(job.id)
         if session.output.out.is_terminal:
-            session.output.note(joined([status_text(job.status), f"in {job.queue}; follow it: jobs watch {job.id}"]))
+            session.output.note(joined([status_text(job.status), f"in {job.queue}; follow it: jobctl watch {job.id}"]))
 
 
 def _sent(session: Session, asked: dict[str, object], key: str) -> Seen:
@@ -133,4 +133,4 @@ def _tell_end(session: Session, job: Job) -> None:
     if job.status == "COMPLETED":
         session.output.line(pretty(job.result))
     elif job.error:
-        session.output.note(f"{job.status}: {job.error}; jobs show {job.id} has the rest")
+        session.output.note(f"{job.status}: {job.error}; jobctl show {job.id} has the rest")

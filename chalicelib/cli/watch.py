@@ -43,7 +43,7 @@ def wait_for(session: Session, job_ids: Sequence[str]) -> list[Seen]:
         for seen in _with_bars(terminal, changes) if terminal.is_interactive else _in_lines(session.output, changes):
             latest[seen.job.id] = seen
     except KeyboardInterrupt:
-        session.output.note(f"No longer watched, but not stopped: jobs watch {' '.join(job_ids)}")
+        session.output.note(f"No longer watched, but not stopped: jobctl watch {' '.join(job_ids)}")
         raise
     return sorted(latest.values(), key=lambda seen: _place(job_ids, seen.job.id))
 

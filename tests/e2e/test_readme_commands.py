@@ -68,7 +68,7 @@ def test_the_commands_answer_as_shown(stack: RunningStack) -> None:
 
 
 def test_the_commands_of_the_command_line_work_as_shown(stack: RunningStack) -> None:
-    shown = [line.partition("  #")[0] for line in README.splitlines() if line.startswith("jobs ")]
+    shown = [line.partition("  #")[0] for line in README.splitlines() if line.startswith("jobctl ")]
     environment = {**os.environ, "JOBS_URL": stack.api_url}
     job_id = stack.submit("echo")["id"]
 

@@ -143,7 +143,7 @@ def test_ctrl_c_ends_a_watch_at_once_and_leaves_the_jobs_alone(server: LocalServ
         _, said = process.communicate(timeout=10)
 
     assert process.returncode == 130
-    assert said == f"No longer watched, but not stopped: jobs watch {' '.join(jobs)}\n"
+    assert said == f"No longer watched, but not stopped: jobctl watch {' '.join(jobs)}\n"
 
 
 def test_a_terminal_without_unicode_gets_escapes(server: LocalServer) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -38,6 +40,15 @@ def test_every_path_it_names_exists() -> None:
 
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_no_shell_takes_the_command_for_one_of_its_own() -> None:
+    (command,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    builtins = subprocess.run(["bash", "-c", "compgen -b"], capture_output=True, text=True, check=True).stdout.split()
+
+    assert "jobs" in builtins
+    assert command not in builtins
+    assert f"`{command}`" in README
 
 
 def test_the_example_handler_works(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,7 @@ function NoneFits() {
   );
 }
 
-const FIRST = "jobs schedules add nightly '0 3 * * *' echo n=1 --timezone Europe/Berlin";
+const FIRST = "jobctl schedules add nightly '0 3 * * *' echo n=1 --timezone Europe/Berlin";
 
 function NoSchedules() {
   const may = useMay("operator");
