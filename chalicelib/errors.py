@@ -79,7 +79,7 @@ class InvalidBatch(InvalidInput):
     MOST = 100
 
     def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
-        super().__init__(f"{len(faults):,} faults; nothing was submitted", "$.jobs")
+        super().__init__(f"{len(faults):,} fault{'s' * (len(faults) > 1)}; nothing was submitted", "$.jobs")
         self._faults = faults[: self.MOST]
 
     @property

@@ -109,9 +109,10 @@ def _refuse_unclear(job_ids: Sequence[str], wanted: Mapping[str, str], *, dry_ru
 
 
 def _move_named(session: Session, move: str, job_ids: Sequence[str]) -> None:
-    """Each by itself, so that one refusal does not stop the others."""
+    """Each by itself, so that one refusal does not stop the others. The oldest first: what is put back waits for those that it
+    depends on, if these were put back before."""
     moved: list[msgspec.Raw] = []
-    for job_id in job_ids:
+    for job_id in sorted(job_ids):
         try:
             answer = session.api.post(path("jobs", job_id, move))
         except ApiRefused as error:

@@ -46,7 +46,7 @@ def _named(job: Job) -> Iterator[tuple[str, str]]:
     yield "attempt", f"{job.attempt} of {job.max_attempts}{_limit(job)}"
     yield "progress", _progress(job)
     yield "created", _when(job, "created_at")
-    yield ("due" if not job.is_final else ""), _when(job, "run_at") if job.started_at is None else ""
+    yield "due", _when(job, "run_at") if job.started_at is None and not job.is_final else ""
     yield "started", _when(job, "started_at")
     yield "finished", _when(job, "finished_at")
     yield "took", _took(job)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 
 import msgspec
@@ -122,6 +123,24 @@ def test_a_sheet_shows_everything(jobs: Jobs) -> None:
     ):
         assert expected in out
     assert "ValueError: no\nTraceback:\n  x\n" in out
+
+
+def test_the_sheet_of_a_job_that_failed_with_another(jobs: Jobs) -> None:
+    failure = {
+        "attempt": 0,
+        "at": ago(seconds=5),
+        "type": "DependencyFailed",
+        "message": "job x failed",
+        "traceback": "",
+    }
+    ended = {"finished_at": ago(seconds=5), "attempt": 0, "error": "job x failed"}
+    jobs.answers(f"/jobs/{JOB_ID}", says(a_job("FAILED", errors=[failure], depends_on=["x", "y"], **ended)))
+
+    sheet = jobs("show", JOB_ID).out
+
+    assert "depends on  x, y" in sheet
+    assert "Failed before it started 5s ago\nDependencyFailed: job x failed" in sheet
+    assert not re.search(r"^(due)? +[0-9]{4}-", sheet, re.MULTILINE)
 
 
 def test_the_sheet_of_a_large_payload_is_cut_and_says_so(jobs: Jobs) -> None:

@@ -14,12 +14,12 @@ def three_steps(jobs: Jobs) -> Jobs:
     return jobs
 
 
-def test_jobs_are_moved_one_by_one_and_a_refusal_stops_no_other(jobs: Jobs) -> None:
+def test_jobs_are_moved_one_by_one_the_oldest_first_and_a_refusal_stops_no_other(jobs: Jobs) -> None:
     jobs.answers("/jobs/a/cancel", says(a_job("CANCELLED", id="a")))
     jobs.answers("/jobs/b/cancel", refuses(409, "illegal_move", "cannot cancel job b: it is COMPLETED"))
     jobs.answers("/jobs/c/cancel", says(a_job("RUNNING", id="c", cancel_requested_at="2026-01-01T00:00:00.000Z")))
 
-    ran = jobs("cancel", "a", "b", "c")
+    ran = jobs("cancel", "c", "a", "b")
 
     assert ran.status == 4
     assert ran.out.splitlines() == ["a  CANCELLED", "c  RUNNING  asked to stop"]
