@@ -249,6 +249,13 @@ def test_the_proxy_can_be_left_before_it_is_taken_away() -> None:
     assert conditions["UsesProxy"] == {"Fn::Equals": [{"Ref": "Proxy"}, "yes"]}
 
 
+@pytest.mark.parametrize(("logical_id", "parameters"), DATABASES)
+def test_postgres_does_not_log_what_jobs_are_about(logical_id: str, parameters: str) -> None:
+    told = resource("data", parameters)["Parameters"]
+
+    assert told["log_parameter_max_length"] == told["log_parameter_max_length_on_error"] == "0"
+
+
 def test_valkey_is_encrypted_asks_for_a_token_and_throws_nothing_away() -> None:
     cache = resource("data", "Cache")
 
