@@ -28,7 +28,8 @@ ENDPOINTS = 2  # Secrets Manager and Lambda; S3's costs nothing
 TASKS_ENDPOINTS = 3  # besides: logs, and ECR's two
 STORED_BYTES = 540  # of a finished job with a small payload: 27 MB for 50,000 (README, "Pages are filled to 45 %")
 ALARMS = 23  # in infra/cloud/alarms.yaml
-METRICS = 5  # of all queues together; two more for each queue (chalicelib/emf.py)
+TASKS_ALARMS = 2  # in infra/cloud/service.yaml: those that scale
+METRICS = 7  # of all queues together (chalicelib/emf.py), and the faults that filters count in logs
 METRICS_A_QUEUE = 2
 WAKE_SECONDS = 2  # at most one submit in this time wakes the worker (chalicelib/waker.py)
 SECRETS = 3  # settings, database, cache
@@ -41,7 +42,8 @@ class Options:
 
     The first fields are the parameters of the stacks; memory is that of the functions. The rest are assumptions about the work:
     ``jobs_a_request`` 1 is ``POST /jobs``, more is ``POST /jobs/batch``; ``api_seconds`` and ``tick_seconds`` are billed for each
-    call; ``job_seconds`` is how long a handler holds one of the worker's slots; ``frames_a_job`` go to watchers.
+    call; ``job_seconds`` is how long a handler holds one of the worker's slots; ``frames_a_job`` go to watchers;
+    ``outside_bytes_a_job`` pass the NAT gateway, there and back: what a handler asks of the web, frames, and what tasks log.
     """
 
     database: Literal["instance", "aurora"] = "instance"
@@ -65,6 +67,8 @@ class Options:
     jobs_a_request: int = 1
     job_seconds: float = 0.1
     frames_a_job: float = 0
+    outside_bytes_a_job: float = 1_000
+    log_bytes_a_job: float = 207  # measured: the worker's line has 181, and CloudWatch counts 26 more for each
     log_bytes_a_call: float = 650  # our line has 275, Lambda's three the rest
     answer_bytes: float = 1_500
     more_seconds_a_job: float = 0.0001  # of a batch: 16 µs of a core measured, on a third of one, and as much again
@@ -125,7 +129,7 @@ def monthly_at_rest(options: Options) -> tuple[Line, ...]:
 
 def per_million_jobs(options: Options) -> tuple[Line, ...]:
     """What a million jobs cost beside that: submitted over HTTP, run, and told. Storage is not in it: see ``stored_gb``."""
-    return *_submitted(options), *_run(options)
+    return *_submitted(options), *_run(options), *_said(options, 1)
 
 
 def stored_gb(jobs_a_second: float, days: float) -> float:
@@ -140,6 +144,7 @@ def monthly_at(jobs_a_second: float, options: Options) -> tuple[Line, ...]:
         Line("At rest", "as above", total(monthly_at_rest(options))),
         Line("Submits", f"{jobs:,.1f} million jobs × ${a_million:.4f}", jobs * a_million),
         *_runs_at(jobs_a_second, options),
+        *_said(options, jobs),
     )
 
 
@@ -179,7 +184,7 @@ def _tasks(options: Options) -> Iterable[Line]:
 
 def _watching(options: Options) -> Iterable[Line]:
     yield _each_month("Secrets", SECRETS, "secret")
-    yield _each_month("CloudWatch, alarms", ALARMS, "alarm")
+    yield _each_month("CloudWatch, alarms", ALARMS + (TASKS_ALARMS if options.tasks else 0), "alarm")
     yield _each_month("CloudWatch, metrics", METRICS + METRICS_A_QUEUE * options.queues, "metric")
     yield _each_month("CloudWatch, dashboard", 1, "dashboard")
 
@@ -217,6 +222,13 @@ def _runs_at(jobs_a_second: float, options: Options) -> Iterable[Line]:
         yield _lambda_time("Lambda, time of the worker", SECONDS * max(woken, full), options.worker_memory_gb)
 
 
+def _said(options: Options, millions: float) -> Iterable[Line]:
+    """By workers, about so many million jobs. What functions log does not pass the NAT gateway."""
+    yield _gigabytes("CloudWatch, logs of the worker", millions * MILLION * options.log_bytes_a_job / 1e9, "logs")
+    if options.egress == "nat":
+        yield _gigabytes("NAT gateway, traffic", millions * MILLION * options.outside_bytes_a_job / 1e9, "nat")
+
+
 def _hourly(what: str, price: float | None, units: float, unit: str) -> Line:
     if price is None:
         return Line(what, f"{units:g} × {unit}: not on this list of prices", None)
@@ -233,7 +245,8 @@ def _millions(what: str, millions: float, price: str) -> Line:
 
 
 def _gigabytes(what: str, gigabytes: float, price: str) -> Line:
-    return Line(what, f"{gigabytes:.3g} GB × ${A_GB[price]:g}", gigabytes * A_GB[price])
+    amount = f"{gigabytes:.3g}" if gigabytes < 1_000 else f"{gigabytes:,.0f}"
+    return Line(what, f"{amount} GB × ${A_GB[price]:g}", gigabytes * A_GB[price])
 
 
 def _stored(what: str, gigabytes: float, price: str) -> Line:

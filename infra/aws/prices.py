@@ -44,6 +44,7 @@ A_MILLION = {
 A_GB = {
     "cloudfront_out": 0.085,  # the first 10 TB a month
     "logs": 0.50,
+    "nat": 0.045,  # either way, beside its hours
 }
 
 EACH_MONTH = {

@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib import emf
 from chalicelib.emf import Ran
 from chalicelib.figures import Depth
+from infra.aws import costs
 from tests.deployment.templates import ROOT, Value, resource, resources, template
 
 STAGE = {"Ref": "Stage"}
@@ -152,3 +153,13 @@ def test_what_is_logged_as_a_fault_is_counted_for_each_that_logs() -> None:
     for one in filters:
         (counted,) = one["MetricTransformations"]
         assert (counted["MetricNamespace"], counted["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
+
+
+def test_no_alarm_and_no_metric_is_missing_in_the_sum_of_costs() -> None:
+    stacks = [name for name, _, _ in resources("AWS::CloudWatch::Alarm")]
+    told = [dimensions for ways in ours().values() for dimensions in ways]
+
+    assert (stacks.count("alarms"), stacks.count("service")) == (costs.ALARMS, costs.TASKS_ALARMS)
+    assert len(stacks) == costs.ALARMS + costs.TASKS_ALARMS
+    assert told.count(("Stage",)) + 1 == costs.METRICS  # Faults, which filters count
+    assert told.count(("Stage", "Queue")) == costs.METRICS_A_QUEUE

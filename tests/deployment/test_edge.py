@@ -47,7 +47,12 @@ def test_each_path_goes_where_it_belongs() -> None:
     assert config["DefaultCacheBehavior"]["TargetOriginId"] == "dashboard"
     assert origins["dashboard"]["OriginAccessControlId"] == {"Fn::GetAtt": ["AccessControl", "Id"]}
     assert config["DefaultRootObject"] == "index.html"
-    assert "CustomErrorResponses" not in config
+
+
+def test_a_failure_of_one_call_is_neither_kept_for_others_nor_replaced() -> None:
+    kept = distribution()["CustomErrorResponses"]
+
+    assert kept == [{"ErrorCode": code, "ErrorCachingMinTTL": 0} for code in (500, 502, 503, 504)]
 
 
 def test_nothing_is_kept_of_what_the_api_says_and_keys_reach_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +13,11 @@ from typing import Any
 
 import psycopg
 import pytest
-import redis
-from psycopg import sql
 
 from infra.local.postgres import DATABASE, programs
 from infra.local.services import ROOT, Addresses, databases
 
+GUIDE = (ROOT / "docs" / "operations.md").read_text()
 SUBMIT = """
 import msgspec
 from chalicelib import resources
@@ -55,8 +55,14 @@ def doctor(servers: Addresses, *options: str) -> Any:
     return json.loads(python(servers, "-m", "chalicelib.cli", "doctor", "--json", *options).stdout)
 
 
-def postgres(name: str, *arguments: str) -> None:
-    subprocess.run([programs() / name, *arguments], check=True, capture_output=True)
+def postgres(name: str, *arguments: str, said: str = "") -> None:
+    subprocess.run([programs() / name, *arguments], input=said, text=True, check=True, capture_output=True)
+
+
+def written(pattern: str) -> str:
+    """The one place in the guide."""
+    (found,) = re.findall(pattern, GUIDE, re.DOTALL)
+    return str(found)
 
 
 def test_what_was_dumped_is_restored_and_redis_made_to_agree(servers: Addresses, tmp_path: Path) -> None:
@@ -67,17 +73,18 @@ def test_what_was_dumped_is_restored_and_redis_made_to_agree(servers: Addresses,
     python(servers, "-c", RUN).check_returncode()  # of the time that will be lost
     python(servers, "-c", SUBMIT).check_returncode()
 
-    with psycopg.connect(f"{elsewhere}postgres", autocommit=True) as server:
-        server.execute("CREATE DATABASE jobs_restored")
-        postgres("pg_restore", "--no-owner", "--dbname", f"{elsewhere}jobs_restored", str(tmp_path / "dump"))
-        for old, new in ((DATABASE, "jobs_damaged"), ("jobs_restored", DATABASE)):
-            rename = sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(old), sql.Identifier(new))
-            server.execute(rename)
-    with redis.Redis.from_url(servers.redis_url) as cache:
-        cache.flushall()
+    with psycopg.connect(servers.database_url, autocommit=True) as frozen:  # a function's that is not running
+        postgres("createdb", "--maintenance-db", f"{elsewhere}postgres", "jobs_restored")
+        restored = ["--no-owner", "--exit-on-error", "--dbname", f"{elsewhere}jobs_restored"]
+        postgres("pg_restore", *restored, str(tmp_path / "dump"))
+        swap = written(r"<<'SQL'\n(.+?)\n +SQL\n")
+        postgres("psql", "--set", "ON_ERROR_STOP=1", "--dbname", f"{elsewhere}postgres", said=swap)
+        with pytest.raises(psycopg.OperationalError):
+            frozen.execute("SELECT")
+    python(servers, "-c", written(r"-c '([^']+flushall\(\))'")).check_returncode()
 
     assert doctor(servers)["healthy"] is False
     assert doctor(servers, "--repair")["healthy"] is True
     python(servers, "-c", RUN).check_returncode()
-    with psycopg.connect(servers.database_url) as restored:
-        assert restored.execute("SELECT status, count(*) FROM jobs GROUP BY 1").fetchall() == [("COMPLETED", 20)]
+    with psycopg.connect(servers.database_url) as now:
+        assert now.execute("SELECT status, count(*) FROM jobs GROUP BY 1").fetchall() == [("COMPLETED", 20)]

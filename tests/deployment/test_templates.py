@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from tests.deployment.templates import FROM_ELSEWHERE, NAMES, alternatives, resource, resources, template, text
+from tests.deployment.templates import FROM_ELSEWHERE, NAMES, alternatives, each, resource, resources, template, text
 
 PARAMETERS = {
     "network": {"Stage", "Egress", "VpcCidr"},
@@ -147,12 +147,12 @@ FIXED = {
 def test_nobody_but_functions_and_tasks_is_let_in() -> None:
     doors = 0
     for _, _, found in resources("AWS::EC2::SecurityGroup"):
-        for rule in found["Properties"].get("SecurityGroupIngress", []):
+        for rule in each(found["Properties"].get("SecurityGroupIngress", [])):
             assert "CidrIp" not in rule
             assert "CidrIpv6" not in rule
             assert all(source in [*CLIENTS, PROXY] for source in alternatives(rule["SourceSecurityGroupId"]))
             doors += 1
-    assert doors == 4  # Postgres, its proxy, Valkey, endpoints
+    assert doors == 5  # Postgres and its proxy, each from clients, Postgres from the proxy, Valkey, endpoints
     assert not list(resources("AWS::EC2::SecurityGroupIngress"))
 
 
@@ -227,11 +227,33 @@ def test_no_database_can_be_reached_from_the_internet() -> None:
 
 def test_behind_the_proxy_is_tls_and_nothing_is_prepared() -> None:
     assert resource("data", "DatabaseProxy")["RequireTLS"] is True
-    assert template("data")["Outputs"]["PreparesStatements"]["Value"] == {"Fn::If": ["HasProxy", "false", "true"]}
+    assert template("data")["Outputs"]["PreparesStatements"]["Value"] == {"Fn::If": ["UsesProxy", "false", "true"]}
     assert template("data")["Outputs"]["DatabaseHost"]["Value"]["Fn::If"][:2] == [
-        "HasProxy",
+        "UsesProxy",
         {"Fn::GetAtt": ["DatabaseProxy", "Endpoint"]},
     ]
+
+
+def test_who_does_not_know_of_the_proxy_yet_still_reaches_postgres() -> None:
+    clients, proxy = resource("data", "DatabaseSecurityGroup")["SecurityGroupIngress"]
+
+    assert clients["SourceSecurityGroupId"] in CLIENTS
+    assert [rule["SourceSecurityGroupId"] for rule in each(proxy)] == [PROXY]
+
+
+def test_the_proxy_can_be_left_before_it_is_taken_away() -> None:
+    conditions = template("data")["Conditions"]
+
+    assert "unused" in template("data")["Parameters"]["Proxy"]["AllowedValues"]
+    assert conditions["HasProxy"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Proxy"}, "no"]}]}
+    assert conditions["UsesProxy"] == {"Fn::Equals": [{"Ref": "Proxy"}, "yes"]}
+
+
+@pytest.mark.parametrize(("logical_id", "parameters"), DATABASES)
+def test_postgres_does_not_log_what_jobs_are_about(logical_id: str, parameters: str) -> None:
+    told = resource("data", parameters)["Parameters"]
+
+    assert told["log_parameter_max_length"] == told["log_parameter_max_length_on_error"] == "0"
 
 
 def test_valkey_is_encrypted_asks_for_a_token_and_throws_nothing_away() -> None:

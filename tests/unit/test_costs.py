@@ -54,6 +54,24 @@ def test_where_tasks_run_no_function_does() -> None:
     ]
 
 
+def test_where_tasks_run_there_are_alarms_that_scale_them() -> None:
+    alone = dollars(monthly_at_rest(SMALL), "CloudWatch, alarms")
+
+    assert dollars(monthly_at_rest(replace(SMALL, tasks=1)), "CloudWatch, alarms") == pytest.approx((alone or 0) + 0.2)
+
+
+def test_what_goes_outside_passes_the_nat_gateway_and_is_paid_by_the_byte() -> None:
+    talkative = replace(SMALL, outside_bytes_a_job=10_000)
+
+    assert dollars(per_million_jobs(talkative), "NAT gateway, traffic") == pytest.approx(10 * 0.045)
+    assert dollars(monthly_at(1, talkative), "NAT gateway, traffic") == pytest.approx(26.28 * 0.045)
+    assert "NAT gateway, traffic" not in [line.what for line in per_million_jobs(replace(SMALL, egress="endpoints"))]
+
+
+def test_each_job_leaves_a_line_in_the_log() -> None:
+    assert dollars(per_million_jobs(SMALL), "CloudWatch, logs of the worker") == pytest.approx(0.207 * 0.5)
+
+
 def test_the_guide_shows_these_sums() -> None:
     assert costs.tables() in GUIDE.read_text()
     assert costs.AS_OF in GUIDE.read_text()
