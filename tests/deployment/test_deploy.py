@@ -189,7 +189,7 @@ def test_functions_are_called_once_and_lost_calls_are_kept(cloud: Cloud, deploye
         )
 
         assert config["MaximumRetryAttempts"] == 0
-        assert config["DestinationConfig"]["OnFailure"]["Destination"].endswith(":job-scheduler-prod-lost-calls")
+        assert ":job-scheduler-prod-roles-LostCalls-" in config["DestinationConfig"]["OnFailure"]["Destination"]
 
 
 def test_everything_bears_the_stages_name(cloud: Cloud, deployed: str) -> None:
