@@ -31,6 +31,7 @@ ALARMS = 23  # in infra/cloud/alarms.yaml
 TASKS_ALARMS = 2  # in infra/cloud/service.yaml: those that scale
 METRICS = 7  # of all queues together (chalicelib/emf.py), and the faults that filters count in logs
 METRICS_A_QUEUE = 2
+LINE_BYTES = 207  # of the worker's about a job: 181 measured, and CloudWatch counts 26 more for each
 WAKE_SECONDS = 2  # at most one submit in this time wakes the worker (chalicelib/waker.py)
 SECRETS = 3  # settings, database, cache
 TICKS = HOURS * 60
@@ -68,7 +69,7 @@ class Options:
     job_seconds: float = 0.1
     frames_a_job: float = 0
     outside_bytes_a_job: float = 1_000
-    log_bytes_a_job: float = 207  # measured: the worker's line has 181, and CloudWatch counts 26 more for each
+    lines_a_job: float = 0.01  # the worker's, for each attempt that fails or is cancelled: what succeeds leaves none
     log_bytes_a_call: float = 650  # our line has 275, Lambda's three the rest
     answer_bytes: float = 1_500
     more_seconds_a_job: float = 0.0001  # of a batch: 16 µs of a core measured, on a third of one, and as much again
@@ -224,7 +225,8 @@ def _runs_at(jobs_a_second: float, options: Options) -> Iterable[Line]:
 
 def _said(options: Options, millions: float) -> Iterable[Line]:
     """By workers, about so many million jobs. What functions log does not pass the NAT gateway."""
-    yield _gigabytes("CloudWatch, logs of the worker", millions * MILLION * options.log_bytes_a_job / 1e9, "logs")
+    logged = millions * MILLION * options.lines_a_job * LINE_BYTES
+    yield _gigabytes("CloudWatch, logs of the worker", logged / 1e9, "logs")
     if options.egress == "nat":
         yield _gigabytes("NAT gateway, traffic", millions * MILLION * options.outside_bytes_a_job / 1e9, "nat")
 

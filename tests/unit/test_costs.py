@@ -68,8 +68,8 @@ def test_what_goes_outside_passes_the_nat_gateway_and_is_paid_by_the_byte() -> N
     assert "NAT gateway, traffic" not in [line.what for line in per_million_jobs(replace(SMALL, egress="endpoints"))]
 
 
-def test_each_job_leaves_a_line_in_the_log() -> None:
-    assert dollars(per_million_jobs(SMALL), "CloudWatch, logs of the worker") == pytest.approx(0.207 * 0.5)
+def test_an_attempt_that_fails_leaves_a_line_in_the_log() -> None:
+    assert dollars(per_million_jobs(SMALL), "CloudWatch, logs of the worker") == pytest.approx(0.01 * 0.207 * 0.5)
 
 
 def test_the_guide_shows_these_sums() -> None:
