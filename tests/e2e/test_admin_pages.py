@@ -151,6 +151,21 @@ def test_what_somebody_else_changed_is_not_overwritten_unseen(
     expect(page.get_by_text("At 04:00, every day")).to_be_visible()
 
 
+def test_what_somebody_else_deleted_does_not_come_back_unseen(
+    open_page: Open, schedule: Callable[..., str], guarded_stack: RunningStack
+) -> None:
+    name = schedule("deleted", cron="0 3 * * *")
+    page = open_page(f"#/schedules/{name}/edit")
+    page.get_by_test_id("cron").fill("0 4 * * *")
+    guarded_stack.delete(f"/schedules/{name}")
+
+    page.get_by_test_id("save-schedule").click()
+    expect(page.get_by_test_id("schedule-problem")).to_contain_text("deleted this schedule meanwhile")
+    assert guarded_stack.get(f"/schedules/{name}").status == 404
+    page.get_by_test_id("save-schedule").click()
+    expect(page.get_by_text("At 04:00, every day")).to_be_visible()
+
+
 def test_what_was_read_again_while_it_was_edited_is_not_overwritten_unseen(
     visit: Visits, schedule: Callable[..., str], guarded_stack: RunningStack
 ) -> None:

@@ -41,17 +41,24 @@ export async function findSchedule(name: string, signal: AbortSignal): Promise<K
   }
 }
 
-/** Somebody else has changed what is being edited. */
+const GONE = 0; // versions begin with 1
+
+/** Somebody else has changed what is being edited. version: the one that is there now. */
 export class ChangedMeanwhile extends Error {
   constructor(readonly version: number) {
-    super("Somebody has changed this schedule meanwhile. Open it again to see how, or save once more to put yours in its place.");
+    super(
+      version === GONE
+        ? "Somebody has deleted this schedule meanwhile. Save once more to make it anew."
+        : "Somebody has changed this schedule meanwhile. Open it again to see how, or save once more to put yours in its place.",
+    );
   }
 }
 
 /** Replaces the one that had this version when it was read. Throws ChangedMeanwhile; of two in the same moment the later stays. */
 export async function replaceSchedule(name: string, version: number, definition: string): Promise<Schedule> {
   const now = await findSchedule(name, AbortSignal.timeout(15_000));
-  if (now !== null && now.schedule.version !== version) throw new ChangedMeanwhile(now.schedule.version);
+  const there = now?.schedule.version ?? GONE;
+  if (there !== version) throw new ChangedMeanwhile(there);
   return saveSchedule(name, definition);
 }
 
