@@ -15,16 +15,18 @@ def relative(page: Page, job_id: str) -> Locator:
 
 
 def test_a_job_that_waits_is_followed_until_it_has_run(visit: Visits, stack: RunningStack, look: Look) -> None:
-    first = stack.submit("sleep", {"seconds": 4})["id"]
+    stack.put("/queues/held", {"paused": True})
+    first = stack.submit("echo", "before", queue="held")["id"]
     second = stack.submit("echo", "after that", depends_on=[first])["id"]
     third = stack.submit("echo", "at last", depends_on=[second])["id"]
     page = until_live(visit(f"{stack.url}/#/jobs/{second}", look))
 
-    expect(relative(page, first)).to_have_attribute("data-status", "RUNNING")
+    expect(relative(page, first)).to_have_attribute("data-status", "QUEUED")
     expect(relative(page, third)).to_have_attribute("data-status", "BLOCKED")
     expect(page.get_by_test_id("timeline")).to_contain_text("Waits for other jobs")
     examine(page, "waiting-job", look)
 
+    stack.put("/queues/held", {"paused": False})
     for job_id in (first, third):
         expect(relative(page, job_id)).to_have_attribute("data-status", "COMPLETED", timeout=15_000)
     expect(page.get_by_test_id("timeline")).to_contain_text("Attempt 1 completed")
@@ -50,7 +52,7 @@ def test_a_job_that_failed_with_another_says_so_and_leads_to_it(visit: Visits, s
 
 
 def test_the_form_submits_a_job_that_runs_after_others(visit: Visits, stack: RunningStack) -> None:
-    first = stack.submit("sleep", {"seconds": 2})["id"]
+    first = stack.submit("echo", "before")["id"]
     page = until_live(visit(f"{stack.url}/#/submit?job_type=echo"))
 
     page.get_by_label("Runs after").fill("nobody")
