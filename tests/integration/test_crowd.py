@@ -18,7 +18,7 @@ from chalicelib.members import member
 from chalicelib.queue_settings import QueueChange
 from chalicelib.store.database import Database
 from tests.integration.conftest import FOREVER, World, a_flow
-from tests.integration.test_flow import wait_for_finished, working
+from tests.integration.test_flow import PATIENCE_SECONDS, wait_for_finished, working
 
 KEYS = "k", "l", "m", None
 JOBS = 120
@@ -61,7 +61,7 @@ class Thief:
 
     def steal(self, count: int) -> None:
         """There may be no free slot at first."""
-        ends_at = time.monotonic() + 10
+        ends_at = time.monotonic() + PATIENCE_SECONDS
         while not self.jobs:
             assert time.monotonic() < ends_at
             self.jobs += self._fetcher.fetch({"default": count}, FOREVER).jobs
@@ -96,6 +96,7 @@ def test_workers_keep_to_all_limits_and_end_every_job_though_some_of_them_are_ki
     stolen = Counter(each.id for each in [*early.jobs, *late.jobs])  # the second may have had one of the first one's
     assert stolen.total() == 4
     assert {row.status for row in rows} == {JobStatus.COMPLETED}
-    assert all((row.attempt, row.crashes) == (1 + stolen[row.id], stolen[row.id]) for row in rows)
+    assert all(row.crashes == stolen[row.id] and row.failures == 0 for row in rows)
+    assert all(row.attempt >= 1 + stolen[row.id] for row in rows)  # one more where a worker put it back for others
     assert crowd.most == SLOTS
     assert max(crowd.most_of[key] for key in KEYS if key) == SLOTS_PER_KEY
