@@ -11,7 +11,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from moto import mock_aws
 
 from infra.aws import apps, facts, plan, session, settings, site, stacks, templates
 from infra.aws.apps import API, WORKER
@@ -24,6 +23,8 @@ from infra.aws.steps import aws_step
 from infra.aws.up import Up, _keep_databases
 from infra.local.steps import StepFailed
 from tests.deployment.templates import FROM_ELSEWHERE
+
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 ONE_BUCKET = "Resources: {Bucket: {Type: 'AWS::S3::Bucket'}}\n"
 ROLES = {"ApiRoleArn": "api", "SocketRoleArn": "socket", "WorkerRoleArn": "worker", "MigrateRoleArn": "migrate"}
@@ -38,22 +39,6 @@ DATA = {
     "CacheSecretArn": "arn:cache",
     "PreparesStatements": "true",
 }
-
-
-@pytest.fixture(autouse=True)
-def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in (*session.EMULATOR, "AWS_PROFILE", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    with mock_aws():
-        yield
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return find_stage("prod", home=tmp_path)
 
 
 def client(service: str) -> Any:
