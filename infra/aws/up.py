@@ -9,8 +9,9 @@ from pathlib import Path
 
 from infra.aws import plan, settings, site
 from infra.aws.apps import API, SPARE, WORKER, App, has_room, reserved, sizes
+from infra.aws.calls import keep_lost_calls, kept_apart
 from infra.aws.facts import Facts
-from infra.aws.functions import Place, Project, keep_lost_calls
+from infra.aws.functions import Place, Project
 from infra.aws.installing import Installer
 from infra.aws.record import api_ids, record
 from infra.aws.smoke import Smoke
@@ -75,14 +76,14 @@ class Up:
             return []
         wanted = reserved(self._sizes())
         return [
-            f"Functions are not kept apart: {wanted} would be reserved, and this account may not run that many and {SPARE} more.",
+            f"Functions are not kept apart: {wanted} would be reserved, and this account has not {SPARE} more than that free.",
             "Until Service Quotas raises its limit (Lambda, concurrent executions), a rush can take the others' place.",
         ]
 
     def _has_room(self) -> bool:
-        """New accounts may run ten functions at once."""
+        """New accounts may run ten functions at once, and others may have reserved what ours would take."""
         limits = self.stage.client("lambda").get_account_settings()["AccountLimit"]
-        return has_room(limits["ConcurrentExecutions"], self._sizes())
+        return has_room(limits["UnreservedConcurrentExecutions"] + kept_apart(self.stage), self._sizes())
 
     def _sizes(self) -> dict[str, int]:
         return sizes(self.facts.sizes_asked())

@@ -370,11 +370,6 @@ def dollars(lines: list[str]) -> float:
     return float(lines[1].rpartition("$")[2].replace(",", ""))
 
 
-@pytest.mark.parametrize(("limit", "has_room"), [(10, False), (189, False), (190, True), (1000, True)])
-def test_an_account_has_room_for_ours_and_a_hundred_others(limit: int, *, has_room: bool) -> None:
-    assert apps.has_room(limit, apps.sizes({})) is has_room
-
-
 @pytest.mark.parametrize(
     ("code", "advice"),
     [("AccessDenied", "may not do that"), ("ExpiredToken", "Sign in again"), ("Odd", "Put the cause right")],
