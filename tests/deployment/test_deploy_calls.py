@@ -317,6 +317,17 @@ def test_a_databases_protection_is_lifted_before_it_is_deleted(stage: Stage, tmp
     assert Stack(changed, "data").parameters() == {"DeletionProtection": "false"}
 
 
+def test_roles_stay_until_lambda_has_left_the_network(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives its places in the VPC back in the functions' roles, minutes after they are gone."""
+    deleted: list[str] = []
+    monkeypatch.setattr(Destroy, "_delete", lambda _, concern, **__: deleted.append(concern))
+
+    Destroy(stage).run()
+
+    assert set(deleted) == set(templates.CONCERNS)
+    assert deleted.index("roles") > deleted.index("network")
+
+
 def test_a_database_is_protected_once_it_is_there(stage: Stage, tmp_path: Path) -> None:
     """What is left of a creation that failed has to be cleared away, and CloudFormation cannot delete what is protected."""
     protected = "Parameters: {DeletionProtection: {Type: String, Default: 'true'}}\n" + ONE_BUCKET
