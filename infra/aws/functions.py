@@ -95,9 +95,9 @@ class Project:
         self._clear_away()
         for function in self._arns():
             let_finish(self._stage.client("lambda"), function)
+            self._trace_no_more(function)
         write(self.directory, self._stage, record(self._stage, self.app))
         self._chalice("deploy")
-        self._stop_tracing()
         self._mark()
 
     def delete(self) -> int:
@@ -143,13 +143,13 @@ class Project:
         """Of the functions that are there."""
         return [resource["lambda_arn"] for resource in record(self._stage, self.app) if "lambda_arn" in resource]
 
-    def _stop_tracing(self) -> None:
-        """Chalice begins to trace, and never ends it."""
+    def _trace_no_more(self, function: str) -> None:
+        """Unless it is wanted: Chalice begins to trace, and never ends it."""
         functions = self._stage.client("lambda")
-        for name in [] if self._traced else self._arns():
-            if functions.get_function_configuration(FunctionName=name).get("TracingConfig", {}).get("Mode") == "Active":
-                functions.update_function_configuration(FunctionName=name, TracingConfig={"Mode": "PassThrough"})
-                let_finish(functions, name)
+        found = functions.get_function_configuration(FunctionName=function)
+        if not self._traced and found.get("TracingConfig", {}).get("Mode") == "Active":
+            functions.update_function_configuration(FunctionName=function, TracingConfig={"Mode": "PassThrough"})
+            let_finish(functions, function)
 
     def _mark(self) -> None:
         """Chalice takes tags away that it does not know, so that an interrupted deployment bears no mark."""
