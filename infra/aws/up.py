@@ -196,7 +196,9 @@ class Up:
 
     def _smoke(self) -> None:
         with aws_step("smoke test") as now:
-            now.note = Smoke(self._reachable(), self._installer.ask(visitor=True)["visitor"]).run()
+            has_frames = self.facts.effective().get("Egress") != "endpoints"
+            visitor = self._installer.ask(visitor=True)["visitor"]
+            now.note = Smoke(self._reachable(), visitor, has_frames=has_frames).run()
 
     def _reachable(self) -> str:
         """A name of one's own may not point there yet: only now is it known where to."""
