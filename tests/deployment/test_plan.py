@@ -13,10 +13,10 @@ from infra.aws.stacks import Stack
 from infra.aws.stage import Stage
 from infra.aws.up import Up
 from infra.local.steps import StepFailed
+from tests.deployment.templates import with_one_queue
 
 ACCOUNT = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
 CHANGEABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
-QUEUE = "Resources:\n  Queue: {Type: 'AWS::SQS::Queue'}\n"
 
 
 @pytest.fixture
@@ -25,17 +25,12 @@ def planned(stage: Stage, tmp_path: Path) -> Stage:
     for template in stage.templates.glob("*.yaml"):
         (tmp_path / template.name).write_text(template.read_text())
     own = Stage(stage.name, stage.region, stage.account, stage.identity, tmp_path, stage.home)
-    parameters = template_parameters(tmp_path / "network.yaml")
-    (tmp_path / "network.yaml").write_text(parameters + QUEUE)
+    (tmp_path / "network.yaml").write_text(with_one_queue("network"))
     Stack(own, "network").put({"Stage": "prod"})
-    (tmp_path / "network.yaml").write_text(parameters + QUEUE + "  Other: {Type: 'AWS::SQS::Queue'}\n")
+    (tmp_path / "network.yaml").write_text(with_one_queue("network") + "  Other: {Type: 'AWS::SQS::Queue'}\n")
     own.client("lambda").get_account_settings = lambda: {"AccountLimit": ACCOUNT}
     own.client("cloudformation").meta.events.register("provide-client-params.cloudformation.CreateChangeSet", refuse)
     return own
-
-
-def template_parameters(file: Path) -> str:
-    return file.read_text().partition("Conditions:")[0]
 
 
 def refuse(params: dict[str, Any], **_: object) -> None:
@@ -89,8 +84,10 @@ def test_a_plan_says_how_a_stack_gets_unstuck(planned: Stage, status: str, advic
 def test_a_database_that_was_never_made_whole_is_not_protected_while_it_is_made(
     planned: Stage, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
-    (planned.templates / "data.yaml").write_text(QUEUE)
-    Stack(planned, "data").put({})
+    (planned.templates / "data.yaml").write_text(with_one_queue("data"))
+    Stack(planned, "data").put(
+        {"Stage": "prod", "VpcId": "vpc-1", "SubnetIds": "subnet-1", "ClientSecurityGroupId": "sg-1"}
+    )
     network("job-scheduler-prod-data").status = status
     up, wishes = Up(planned, {}), list[str]()
     monkeypatch.setattr(up, "_stack", lambda _, **more: wishes.append(more["DeletionProtection"]))
