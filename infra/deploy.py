@@ -99,8 +99,6 @@ def _tell(deployment: Up) -> None:
     console.say(f"Graphs     {deployment.facts.known.get('GraphsAddress', '')}")
     if name := deployment.facts.chosen.get("DomainName"):
         console.say(f"Point {name} to {deployment.facts.known['DistributionDomainName']} (CNAME or alias).")
-    if deployment.first_key:
-        console.say(f"\nThe first key, an admin's, told this once: {deployment.first_key}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -85,6 +85,6 @@ def reserved(sizes: Mapping[str, int]) -> int:
     return sum(sizes[function.most] for app in (API, WORKER) for function in app.functions)
 
 
-def has_room(limit: int, sizes: Mapping[str, int]) -> bool:
-    """Whether an account that may run so many functions at once can keep ours apart. New ones may run ten."""
-    return limit >= reserved(sizes) + SPARE
+def has_room(free: int, sizes: Mapping[str, int]) -> bool:
+    """Whether ours can be kept apart. free: what nobody else has reserved of what the account may run at once."""
+    return free >= reserved(sizes) + SPARE

@@ -52,11 +52,11 @@ class Destroy:
         self._delete("edge")
         self._delete_functions(API)
         self._delete_functions(WORKER)
-        self._delete("roles")
         self._delete_settings()
         self._unprotect()
         self._delete("data")
         self._delete("network", tries=TRIES)
+        self._delete("roles")  # last: in them Lambda gives its places in the VPC back, and without them it never could
         self._tell_snapshots()
 
     def _delete(self, concern: str, *, tries: int = 1) -> None:

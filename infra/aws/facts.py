@@ -22,6 +22,7 @@ FOUND_OUT = [
     "DatabaseSecretArn",
     "CacheSecretArn",
     "SettingsSecretArn",
+    "SettingsVersion",
     "RestApiId",
     "WebsocketApiId",
     "ApiFunctionName",
@@ -31,6 +32,7 @@ FOUND_OUT = [
     "CacheId",
     "LostCallsName",
     "LostCallsArn",
+    "ImageSources",
 ]
 
 

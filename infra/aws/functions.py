@@ -11,16 +11,15 @@ import json
 import os
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from infra.aws.apps import App, Function
-from infra.aws.record import expected, record, write
+from infra.aws.record import expected, half_made, record, write
 from infra.aws.stage import Stage
 from infra.bytecode import add_bytecode, kept_by_chalice
 from infra.local.changes import digest
@@ -29,6 +28,8 @@ from infra.local.stack import ROOT
 from infra.local.steps import StepFailed
 
 RELEASE = "job-scheduler:release"  # a tag of functions
+POLL_SECONDS = 1.0
+PATIENCE_SECONDS = 300.0  # for a place in the VPC, as AWS's own waiters have it
 ADVICE = "Put the cause right and run `make deploy` again: it goes on from here."
 PACKED = ("app.py", "chalicelib", "requirements.txt")
 
@@ -54,6 +55,7 @@ class Project:
         self.app = app
         self.directory = stage.directory / app.name
         self._stage = stage
+        self._traced = place.traced
         self._config = configuration(stage, app, place)
 
     @property
@@ -65,7 +67,8 @@ class Project:
     def is_deployed(self) -> bool:
         """Whether all of it is there, and of this release."""
         there = {resource["name"] for resource in record(self._stage, self.app)}
-        return there >= expected(self.app) and all(self.is_released(function.name) for function in self.app.functions)
+        is_whole = there >= expected(self.app) and not half_made(self._stage, self.app)
+        return is_whole and all(self.is_released(function.name) for function in self.app.functions)
 
     def is_released(self, function: str) -> bool:
         functions = self._stage.client("lambda")
@@ -89,6 +92,10 @@ class Project:
     def deploy(self) -> None:
         """Raises StepFailed."""
         self.package()
+        self._clear_away()
+        for function in self._arns():
+            let_finish(self._stage.client("lambda"), function)
+            self._trace_no_more(function)
         write(self.directory, self._stage, record(self._stage, self.app))
         self._chalice("deploy")
         self._mark()
@@ -127,14 +134,28 @@ class Project:
                 problem, "There may be no wheel for this Python on this machine: try Python 3.12 or newer."
             )
 
+    def _clear_away(self) -> None:
+        """What Chalice could not finish, so that it makes it anew."""
+        for api_id in half_made(self._stage, self.app):
+            self._stage.client("apigatewayv2").delete_api(ApiId=api_id)
+
+    def _arns(self) -> list[str]:
+        """Of the functions that are there."""
+        return [resource["lambda_arn"] for resource in record(self._stage, self.app) if "lambda_arn" in resource]
+
+    def _trace_no_more(self, function: str) -> None:
+        """Unless it is wanted: Chalice begins to trace, and never ends it."""
+        functions = self._stage.client("lambda")
+        found = functions.get_function_configuration(FunctionName=function)
+        if not self._traced and found.get("TracingConfig", {}).get("Mode") == "Active":
+            functions.update_function_configuration(FunctionName=function, TracingConfig={"Mode": "PassThrough"})
+            let_finish(functions, function)
+
     def _mark(self) -> None:
         """Chalice takes tags away that it does not know, so that an interrupted deployment bears no mark."""
-        there = record(self._stage, self.app)
-        _tag(self._stage, there)
-        for resource in there:
-            if "lambda_arn" in resource:
-                functions = self._stage.client("lambda")
-                functions.tag_resource(Resource=resource["lambda_arn"], Tags={RELEASE: self.release})
+        _tag(self._stage, record(self._stage, self.app))
+        for function in self._arns():
+            self._stage.client("lambda").tag_resource(Resource=function, Tags={RELEASE: self.release})
 
 
 def configuration(stage: Stage, app: App, place: Place) -> dict[str, Any]:
@@ -175,34 +196,12 @@ def _tag(stage: Stage, resources: list[dict[str, str]]) -> None:
                 stage.client("apigatewayv2").tag_resource(ResourceArn=arn, Tags=stage.tags)
 
 
-def keep_lost_calls(stage: Stage, app: App, names: Mapping[str, int], queue: str) -> bool:
-    """Let Lambda call them once and not three times: the next tick does what a lost one should have. Whether that was new.
-
-    names: of functions, with the seconds that a call may wait for its turn. queue: the ARN of where lost calls go.
-    """
-    new = [_call_once(stage, app.function_name(stage.name, name), seconds, queue) for name, seconds in names.items()]
-    return any(new)
+def let_finish(functions: Any, name: str) -> None:
+    """Lambda refuses to change what is still being made or changed. What came of that does not matter: it is changed again."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while _is_busy(functions.get_function_configuration(FunctionName=name)) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
 
 
-def _call_once(stage: Stage, function: str, seconds: int, queue: str) -> bool:
-    functions = stage.client("lambda")
-    wanted = {
-        "MaximumRetryAttempts": 0,
-        "MaximumEventAgeInSeconds": seconds,
-        "DestinationConfig": {"OnFailure": {"Destination": queue}},
-    }
-    try:
-        now = functions.get_function_event_invoke_config(FunctionName=function)
-    except ClientError:
-        now = {}
-    if _holds(now, wanted):
-        return False
-    functions.put_function_event_invoke_config(FunctionName=function, **wanted)
-    return True
-
-
-def _holds(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """AWS adds empty parts to what it was told."""
-    destination = now.get("DestinationConfig", {}).get("OnFailure", {})
-    plain = {name: now.get(name) for name in ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")}
-    return plain | {"DestinationConfig": {"OnFailure": destination}} == wanted
+def _is_busy(configuration: Mapping[str, Any]) -> bool:
+    return configuration.get("State") == "Pending" or configuration.get("LastUpdateStatus") == "InProgress"

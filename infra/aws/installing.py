@@ -7,19 +7,24 @@ ones. Then the new functions take over. What the old ones needed is taken away b
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws.apps import WORKER
+from infra.aws.functions import let_finish
 from infra.aws.stage import Stage
 from infra.local.steps import StepFailed
 
 PATIENCE_SECONDS = (
     910  # a little longer than a Lambda may run; and asked once, because a key that nobody heard of is lost
 )
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"  # as Chalice chooses it
 ADVICE = "What it logged is in CloudWatch, /aws/lambda/{function}. Then run `make deploy` again."
 Done = dict[str, Any]
 
@@ -40,14 +45,16 @@ class Installer:
         return True
 
     def renew(self, package: Path) -> None:
-        """The new release's code, for this function before all others."""
-        self._functions.update_function_code(FunctionName=self.function, ZipFile=package.read_bytes())
-        self._functions.get_waiter("function_updated_v2").wait(FunctionName=self.function)
+        """The new release's code, for this function before all others: in the Python that its libraries were built for."""
+        let_finish(self._functions, self.function)
+        if self._configuration()["Runtime"] != RUNTIME:
+            self._change(self._functions.update_function_configuration, Runtime=RUNTIME)
+        self._change(self._functions.update_function_code, ZipFile=package.read_bytes())
 
     def ask(self, **wishes: object) -> Done:
         """See ``chalicelib.installation``. Raises StepFailed."""
         try:
-            self._functions.get_waiter("function_active_v2").wait(FunctionName=self.function)
+            self._wake()
             answer = self._functions.invoke(FunctionName=self.function, Payload=json.dumps(wishes).encode())
         except (BotoCoreError, ClientError) as error:
             raise StepFailed(f"{self.function} cannot be called: {error}", self._advice) from error
@@ -56,6 +63,21 @@ class Installer:
             raise StepFailed(f"{self.function} failed: {_reason(content)}", self._advice)
         done: Done = content
         return done
+
+    def _change(self, change: Callable[..., object], **values: object) -> None:
+        change(FunctionName=self.function, **values)
+        self._functions.get_waiter("function_updated_v2").wait(FunctionName=self.function)
+
+    def _configuration(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._functions.get_function_configuration(FunctionName=self.function)
+        return found
+
+    def _wake(self) -> None:
+        """Lambda puts a function to sleep that nobody called for weeks. A call wakes it, and fails; the waiter alone does not."""
+        if self._configuration().get("State") == "Inactive":
+            with contextlib.suppress(BotoCoreError, ClientError):
+                self._functions.invoke(FunctionName=self.function, Payload=b"{}")
+        self._functions.get_waiter("function_active_v2").wait(FunctionName=self.function)
 
     @property
     def _advice(self) -> str:

@@ -16,13 +16,15 @@ WIDTH = 26
 def of_stack(stage: Stage, concern: str, values: Mapping[str, str]) -> Iterator[str]:
     """What would become of it."""
     stack = Stack(stage, concern)
-    if not stack.is_there():
-        made = sum(templates.kinds(stage.template(concern)).values())
-        yield f"{stack.name:<{WIDTH}} is made: up to {made} resources"
-        return
-    changes = stack.preview(values)
-    yield f"{stack.name:<{WIDTH}} {'changes' if changes else 'stays as it is'}"
-    yield from map(_of_change, changes)
+    if stack.is_busy():
+        yield f"{stack.name:<{WIDTH}} is being changed: that is waited for"
+    elif stack.is_there():
+        changes = stack.preview(values)
+        yield f"{stack.name:<{WIDTH}} {'changes' if changes else 'stays as it is'}"
+        yield from map(_of_change, changes)
+    else:
+        how = "is made anew, as its creation failed" if stack.is_burnt() else "is made"
+        yield f"{stack.name:<{WIDTH}} {how}: up to {sum(templates.kinds(stage.template(concern)).values())} resources"
 
 
 def _of_change(change: Change) -> str:

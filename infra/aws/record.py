@@ -94,6 +94,17 @@ def _websocket_api(stage: Stage, app: App) -> Iterator[Resource]:
                 yield _api("websocket_api", "wss", stage, api["ApiId"])
 
 
+def half_made(stage: Stage, app: App) -> list[str]:
+    """WebSocket APIs without a stage, of a deployment that was interrupted: Chalice never gives them one later."""
+    ids = [resource["websocket_api_id"] for resource in _websocket_api(stage, app)]
+    return [api_id for api_id in ids if not _has_stage(stage, api_id)]
+
+
+def _has_stage(stage: Stage, api_id: str) -> bool:
+    stages = stage.client("apigatewayv2").get_stages(ApiId=api_id)["Items"]
+    return any(each["StageName"] == API_STAGE for each in stages)
+
+
 def _api(kind: str, scheme: str, stage: Stage, api_id: str) -> Resource:
     url = f"{scheme}://{api_id}.execute-api.{stage.region}.amazonaws.com/{API_STAGE}/"
     return {"name": kind, "resource_type": kind, f"{kind}_id": api_id, f"{kind}_url": url}

@@ -19,6 +19,7 @@ PATIENCE_SECONDS = 3600.0  # Postgres and CloudFront take a quarter of an hour e
 UNCHANGED = ("didn't contain changes", "No updates are to be performed")
 BURNT = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")  # of a creation: nothing but deleting is left
 NOT_YET = ("", "REVIEW_IN_PROGRESS")  # the second: a change set was made, and nobody went on
+COMING_OR_GOING = ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS")
 ADVICE = "Put the cause right and run `make deploy` again: it goes on from here."
 CONSOLE = "The stack's events in CloudFormation's console tell more."
 
@@ -51,7 +52,14 @@ class Stack:
         return str(found["StackStatus"]) if found else ""
 
     def is_there(self) -> bool:
-        return self.status() not in NOT_YET
+        """Whether it was made whole once: only then it can be changed."""
+        return self.status() not in (*NOT_YET, *BURNT, *COMING_OR_GOING)
+
+    def is_burnt(self) -> bool:
+        return self.status() in BURNT
+
+    def is_busy(self) -> bool:
+        return _is_busy(self.status())
 
     def outputs(self) -> dict[str, str]:
         found = self._describe() or {}
@@ -63,7 +71,8 @@ class Stack:
         return {each["ParameterKey"]: each.get("ParameterValue", "") for each in found.get("Parameters", [])}
 
     def preview(self, values: Mapping[str, str]) -> list[Change]:
-        """What ``put`` would change. Nothing is kept of it. Only for a stack that is there."""
+        """What ``put`` would change. Nothing is kept of it. Only for a stack that is there. Raises StepFailed."""
+        self._refuse_stuck(self.status())
         with self._change_set(values) as change_set:
             return [] if change_set is None else self._changes(change_set)
 
@@ -96,6 +105,9 @@ class Stack:
         status = self._until_still()
         if status in BURNT:
             self.delete()
+        self._refuse_stuck(status)
+
+    def _refuse_stuck(self, status: str) -> None:
         if status == "DELETE_FAILED":
             raise StepFailed(f"{self.name} is half deleted.", "Finish that first: make destroy")
         if status == "UPDATE_ROLLBACK_FAILED":
@@ -105,7 +117,7 @@ class Stack:
 
     def _until_still(self) -> str:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while (status := self.status()).endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+        while _is_busy(status := self.status()):
             if time.monotonic() > deadline:
                 raise StepFailed(f"{self.name} is still {status}.", f"{CONSOLE} {ADVICE}")
             time.sleep(POLL_SECONDS)
@@ -180,3 +192,7 @@ class Stack:
                 return None
             raise
         return None if found["StackStatus"] == "DELETE_COMPLETE" else found
+
+
+def _is_busy(status: str) -> bool:
+    return status.endswith("_IN_PROGRESS") and status not in NOT_YET

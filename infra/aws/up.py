@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from infra.aws import plan, settings, site
+from infra.aws import fargate, plan, settings, site
 from infra.aws.apps import API, SPARE, WORKER, App, has_room, reserved, sizes
+from infra.aws.calls import keep_lost_calls, kept_apart
 from infra.aws.facts import Facts
-from infra.aws.functions import Place, Project, keep_lost_calls
+from infra.aws.functions import Place, Project
 from infra.aws.installing import Installer
 from infra.aws.record import api_ids, record
 from infra.aws.smoke import Smoke
@@ -24,13 +25,7 @@ LAMBDA_PYTHON = ((3, 11), (3, 14))  # oldest and newest that are both ours and L
 CALL_WAITS = {"tick": 60, "run": 300}  # seconds; the next tick comes after a minute
 DATABASES = ("AWS::RDS::DBInstance", "AWS::RDS::DBCluster")
 FIRST_KEY = "first"
-OF_SERVICE = ("ImageUri", "MinTasks", "MaxTasks", "Capacity", "Slots", "TargetAgeSeconds")
-PUSH = """\
-The worker's image is not there yet. With Docker on this computer:
-  aws ecr get-login-password | docker login --username AWS --password-stdin {registry}
-  docker build --file infra/images/Dockerfile --target worker --tag {uri}:1 . && docker push {uri}:1
-  make deploy STAGE={stage} OPTIONS="ImageUri={uri}:1"
-"""
+UPGRADES = "They would run on the new schema with their old code: see Upgrades in docs/operations.md."
 
 
 class Up:
@@ -43,9 +38,7 @@ class Up:
         self._chosen = chosen
         self._dist = dist
         self._installer = Installer(stage)
-        self._settings = ""
         self.address = ""
-        self.first_key: str | None = None  # of an admin, where there was none
 
     def plan(self) -> None:
         """Says what there is to do. Raises StepFailed before anything is done."""
@@ -61,28 +54,37 @@ class Up:
         lines.append(f"{stage.name} in {stage.region}, account {stage.account}, as {stage.identity}")
         for concern in self._concerns():
             lines += plan.of_stack(stage, concern, self.facts.values(concern))
-        lines += ["functions and dashboard     are brought up to date where they have changed", *self._room()]
+        lines += [
+            "functions and dashboard     are brought up to date where they have changed",
+            *self._room(),
+            *self._image(),
+        ]
         return [*lines, "", *plan.of_costs(plan.as_options(self.facts.effective(), self._sizes())), ""]
 
     def _concerns(self) -> list[str]:
         return ["network", "data", "roles", "edge", "alarms", *(["service"] if self._wants_service() else [])]
 
     def _wants_service(self) -> bool:
-        return any(name in self._chosen for name in OF_SERVICE) or bool(Stack(self.stage, "service").status())
+        return any(name in self._chosen for name in fargate.OPTIONS) or bool(Stack(self.stage, "service").status())
 
     def _room(self) -> list[str]:
         if self._has_room():
             return []
         wanted = reserved(self._sizes())
         return [
-            f"Functions are not kept apart: {wanted} would be reserved, and this account may not run that many and {SPARE} more.",
+            f"Functions are not kept apart: {wanted} would be reserved, and this account has not {SPARE} more than that free.",
             "Until Service Quotas raises its limit (Lambda, concurrent executions), a rush can take the others' place.",
         ]
 
+    def _image(self) -> list[str]:
+        before = self._service_before()
+        complaint = fargate.complaint({**before, **self._chosen, **fargate.built_from(self._chosen, before)})
+        return [complaint, UPGRADES] if complaint and before.get("ImageUri") else []
+
     def _has_room(self) -> bool:
-        """New accounts may run ten functions at once."""
+        """New accounts may run ten functions at once, and others may have reserved what ours would take."""
         limits = self.stage.client("lambda").get_account_settings()["AccountLimit"]
-        return has_room(limits["ConcurrentExecutions"], self._sizes())
+        return has_room(limits["UnreservedConcurrentExecutions"] + kept_apart(self.stage), self._sizes())
 
     def _sizes(self) -> dict[str, int]:
         return sizes(self.facts.sizes_asked())
@@ -97,14 +99,14 @@ class Up:
         self._deploy(API)
         self._narrow_roles()
         self._call_once()
-        self._apply_schedules()
         self._stack("edge")
         self._dashboard()
         self._stack("alarms")
-        self._service()
         self._smoke()
-        self._first_key()  # last: it is told once, by whoever comes this far
+        self._first_key()
         self._write_addresses()
+        self._service()
+        self._apply_schedules()
 
     def _data(self) -> None:
         """Protected once it is there: CloudFormation could not clear away what is left of a creation that failed."""
@@ -124,8 +126,7 @@ class Up:
             wanted = settings.settings(self.stage, self.facts.known, self.facts.sizes_asked())
             kept = settings.put(self.stage, wanted)
             now.skipped = not kept.is_new
-            self._settings = settings.version(wanted)
-            self.facts.learn({"SettingsSecretArn": kept.arn})
+            self.facts.learn({"SettingsSecretArn": kept.arn, "SettingsVersion": settings.version(wanted)})
 
     def _place(self) -> Place:
         return Place(
@@ -133,7 +134,7 @@ class Up:
             sizes=self._sizes(),
             reserve=self._has_room(),
             traced=self.facts.effective().get("Tracing") == "yes",
-            settings=self._settings,
+            settings=self.facts.known["SettingsVersion"],
         )
 
     def _migrate_and_deploy_worker(self) -> None:
@@ -173,7 +174,7 @@ class Up:
             now.skipped = not keep_lost_calls(self.stage, WORKER, CALL_WAITS, self.facts.known["LostCallsArn"])
 
     def _apply_schedules(self) -> None:
-        """Once no former release fires them, which could not read every rule."""
+        """Once no former release fires them, in a function or a task, which could not read every rule."""
         with aws_step("declared schedules"):
             self._installer.ask(apply_schedules=True)
 
@@ -188,14 +189,25 @@ class Up:
 
     def _service(self) -> None:
         if self._wants_service():
-            self._stack("service")
-            uri = self.facts.known["RepositoryUri"]
-            if not self.facts.effective().get("ImageUri"):
-                console.say(PUSH.format(registry=uri.partition("/")[0], uri=uri, stage=self.stage.name))
+            with aws_step("role of ECS") as now:
+                now.skipped = not fargate.make_role_of_ecs(self.stage)
+            self._stack("service", **fargate.built_from(self._chosen, self._service_before()))
+            self._tell_image()
+
+    def _service_before(self) -> dict[str, str]:
+        service = Stack(self.stage, "service")
+        return service.parameters() if service.is_there() else {}
+
+    def _tell_image(self) -> None:
+        if complaint := fargate.complaint(now := Stack(self.stage, "service").parameters()):
+            console.say(complaint)
+            console.say(fargate.how_to_build(self.stage, self.facts.known["RepositoryUri"], now["Architecture"]))
 
     def _smoke(self) -> None:
         with aws_step("smoke test") as now:
-            now.note = Smoke(self._reachable(), self._installer.ask(visitor=True)["visitor"]).run()
+            has_frames = self.facts.effective().get("Egress") != "endpoints"
+            visitor = self._installer.ask(visitor=True)["visitor"]
+            now.note = Smoke(self._reachable(), visitor, has_frames=has_frames).run()
 
     def _reachable(self) -> str:
         """A name of one's own may not point there yet: only now is it known where to."""
@@ -204,9 +216,12 @@ class Up:
         return f"https://{self.facts.known['DistributionDomainName']}" if own else self.address
 
     def _first_key(self) -> None:
+        """Told at once: whatever fails after it, nobody can tell it again."""
         with aws_step("first API key") as now:
-            self.first_key = self._installer.ask(first_key=FIRST_KEY).get("first_key")
-            now.skipped = self.first_key is None
+            made = self._installer.ask(first_key=FIRST_KEY).get("first_key")
+            now.skipped = made is None
+        if made is not None:
+            console.say(f"\nThe first key, an admin's, told this once: {made}\n")
 
     def _write_addresses(self) -> None:
         told = ("Address", "DistributionDomainName", "GraphsAddress", "RestApiId", "WebsocketApiId")

@@ -1,7 +1,8 @@
 """An account of its own: the emulator with IAM enforced, and databases that ask for passwords.
 
-Two of the templates are others here, because the emulator runs no server of RDS or ElastiCache and serves no CloudFront:
-``data`` names databases that run already, and ``edge`` names the front door. What they tell is what the real ones tell.
+Three of the templates are others here, because the emulator runs no server of RDS or ElastiCache, serves no CloudFront and knows
+no NAT gateway: ``data`` names databases that run already, ``edge`` names the front door, and ``network`` is without what only
+Egress=nat has. What they tell is what the real ones tell.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +34,7 @@ from infra.local.stack import Ports, Stack
 STAGE = "prod"
 BUCKET = "job-scheduler-dashboard"
 FIRST, TOKEN = "first-password", "first-token"
+NAT = re.compile(r"^  (?:NatAddress|Nat|PrivateWayOut):\n(?:    .*\n)+", re.MULTILINE)
 PAGE = '<!doctype html><html lang="en"><script src="/assets/app-1a2b3c.js"></script></html>'
 
 DATA = """
@@ -131,7 +134,7 @@ class Cloud:
         return self.servers.database_url
 
     def environment(self, **more: str) -> dict[str, str]:
-        return base_environment() | self.stack.aws_environment() | {"YES": "1", "OPTIONS": "Egress=endpoints"} | more
+        return base_environment() | self.stack.aws_environment() | {"YES": "1", "OPTIONS": ""} | more
 
     def command(self, command: str, *arguments: str) -> list[str]:
         options = ["--stage", STAGE, "--templates", str(self.templates), "--dist", str(self.dist)]
@@ -187,6 +190,8 @@ def _write_templates(cloud: Cloud) -> None:
     database, cache = urlsplit(cloud.servers.database_url).port, urlsplit(cloud.servers.redis_url).port
     data = DATA.format(stage=STAGE, password=FIRST, token=TOKEN, database_port=database, cache_port=cache)
     (cloud.templates / "data.yaml").write_text(data)
+    network = (cloud.templates / "network.yaml").read_text()
+    (cloud.templates / "network.yaml").write_text(NAT.sub("", network))
     (cloud.templates / "edge.yaml").write_text(EDGE.format(bucket=BUCKET, address=cloud.stack.url))
 
 

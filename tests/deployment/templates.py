@@ -18,6 +18,8 @@ FROM_ELSEWHERE = {
     "Stage",
     "SubnetIds",
     "SettingsSecretArn",
+    "SettingsVersion",
+    "ImageSources",
     "RestApiId",
     "WebsocketApiId",
     "ApiFunctionName",
@@ -37,6 +39,11 @@ def template(name: str) -> Value:
     assert not problems
     assert document is not None
     return dict(document)
+
+
+def with_one_queue(name: str) -> str:
+    """A template with the same parameters, of which moto can make a stack."""
+    return text(name).partition("Conditions:")[0] + "Resources:\n  Queue: {Type: 'AWS::SQS::Queue'}\n"
 
 
 def resource(name: str, logical_id: str) -> Value:

@@ -2,7 +2,7 @@
 
 Not covered here, because the emulator has not got it:
 - servers of RDS and ElastiCache, RDS Proxy, TLS to either (``a_cloud`` has another data stack; TLS is a rule of ``Settings``)
-- NAT (Egress=endpoints is deployed), and what a VPC does to who reaches whom
+- NAT gateways, and what a VPC does to who reaches whom: without a way out, IAM refuses frames here
 - CloudFront as a server: the front door takes its place; that invalidations are asked for is tested in ``test_deploy_calls``
 - reserved concurrency: the emulator's account is too small for it, as new accounts are; the plan says so
 - Fargate: the worker's service needs scaling policies that the emulator has not got
@@ -11,6 +11,7 @@ Not covered here, because the emulator has not got it:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -80,11 +81,16 @@ def killed_after(cloud: Cloud, step: str) -> str:
     return said
 
 
+def role(cloud: Cloud, output: str) -> str:
+    """Its name."""
+    stack = cloud.client("cloudformation").describe_stacks(StackName="job-scheduler-prod-roles")["Stacks"][0]
+    (arn,) = [each["OutputValue"] for each in stack["Outputs"] if each["OutputKey"] == output]
+    return str(arn).rpartition("/")[2]
+
+
 def frames(cloud: Cloud) -> list[str]:
     """Where the worker may post frames to."""
-    stack = cloud.client("cloudformation").describe_stacks(StackName="job-scheduler-prod-roles")["Stacks"][0]
-    (role,) = [each["OutputValue"] for each in stack["Outputs"] if each["OutputKey"] == "WorkerRoleArn"]
-    policy = cloud.client("iam").get_role_policy(RoleName=role.rpartition("/")[2], PolicyName="send-frames")
+    policy = cloud.client("iam").get_role_policy(RoleName=role(cloud, "WorkerRoleArn"), PolicyName="send-frames")
     (statement,) = policy["PolicyDocument"]["Statement"]
     found: list[str] = statement["Resource"]
     return found
@@ -223,6 +229,28 @@ def test_a_new_release_brings_the_schema_up_to_date_before_it_takes_over(cloud: 
     assert order == ["migrations", "deploy worker", "deploy api"]
     assert functions.get_function(FunctionName="job-scheduler-worker-prod-run")["Configuration"]["MemorySize"] == 1152
     assert steps(successful(cloud.run("up")))["deploy worker"] == "·"  # what was chosen once is kept
+
+
+@contextlib.contextmanager
+def no_way_out(cloud: Cloud) -> Iterator[None]:
+    """Nobody can post a frame."""
+    names = [{"RoleName": role(cloud, each), "PolicyName": "no-way-out"} for each in ("WorkerRoleArn", "SocketRoleArn")]
+    refused = {"Effect": "Deny", "Action": "execute-api:ManageConnections", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [refused]})
+    for name in names:
+        cloud.client("iam").put_role_policy(**name, PolicyDocument=policy)
+    try:
+        yield
+    finally:
+        for name in names:
+            cloud.client("iam").delete_role_policy(**name)
+
+
+def test_without_a_way_out_a_deployment_waits_for_no_frame(cloud: Cloud, deployed: str) -> None:
+    with no_way_out(cloud):
+        said = successful(cloud.run("up", OPTIONS="Egress=endpoints"))
+
+    assert "a job was done after" in said
 
 
 def test_a_stage_goes_when_its_name_is_typed_and_nothing_of_it_stays(cloud: Cloud, deployed: str) -> None:

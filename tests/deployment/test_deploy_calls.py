@@ -11,7 +11,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from moto import mock_aws
 
 from infra.aws import apps, facts, plan, session, settings, site, stacks, templates
 from infra.aws.apps import API, WORKER
@@ -24,6 +23,8 @@ from infra.aws.steps import aws_step
 from infra.aws.up import Up, _keep_databases
 from infra.local.steps import StepFailed
 from tests.deployment.templates import FROM_ELSEWHERE
+
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 ONE_BUCKET = "Resources: {Bucket: {Type: 'AWS::S3::Bucket'}}\n"
 ROLES = {"ApiRoleArn": "api", "SocketRoleArn": "socket", "WorkerRoleArn": "worker", "MigrateRoleArn": "migrate"}
@@ -38,22 +39,6 @@ DATA = {
     "CacheSecretArn": "arn:cache",
     "PreparesStatements": "true",
 }
-
-
-@pytest.fixture(autouse=True)
-def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in (*session.EMULATOR, "AWS_PROFILE", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    with mock_aws():
-        yield
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return find_stage("prod", home=tmp_path)
 
 
 def client(service: str) -> Any:
@@ -332,6 +317,17 @@ def test_a_databases_protection_is_lifted_before_it_is_deleted(stage: Stage, tmp
     assert Stack(changed, "data").parameters() == {"DeletionProtection": "false"}
 
 
+def test_roles_stay_until_lambda_has_left_the_network(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives its places in the VPC back in the functions' roles, minutes after they are gone."""
+    deleted: list[str] = []
+    monkeypatch.setattr(Destroy, "_delete", lambda _, concern, **__: deleted.append(concern))
+
+    Destroy(stage).run()
+
+    assert set(deleted) == set(templates.CONCERNS)
+    assert deleted.index("roles") > deleted.index("network")
+
+
 def test_a_database_is_protected_once_it_is_there(stage: Stage, tmp_path: Path) -> None:
     """What is left of a creation that failed has to be cleared away, and CloudFormation cannot delete what is protected."""
     protected = "Parameters: {DeletionProtection: {Type: String, Default: 'true'}}\n" + ONE_BUCKET
@@ -383,11 +379,6 @@ def test_a_plan_counts_what_is_made_and_adds_up_what_it_costs(stage: Stage) -> N
 
 def dollars(lines: list[str]) -> float:
     return float(lines[1].rpartition("$")[2].replace(",", ""))
-
-
-@pytest.mark.parametrize(("limit", "has_room"), [(10, False), (189, False), (190, True), (1000, True)])
-def test_an_account_has_room_for_ours_and_a_hundred_others(limit: int, *, has_room: bool) -> None:
-    assert apps.has_room(limit, apps.sizes({})) is has_room
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def serve() -> Iterator[Serve]:
         server.server_close()
 
 
+@pytest.mark.parametrize("has_frames", [True, False])
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
@@ -65,9 +66,10 @@ def serve() -> Iterator[Serve]:
         ({"POST /api/ws-tickets": (201, json.dumps({"ticket": "t"}))}, "The WebSocket at /ws does not open"),
     ],
 )
-def test_what_is_not_well_is_said(serve: Serve, changed: Answers, problem: str) -> None:
-    with pytest.raises(StepFailed, match=problem):
-        Smoke(serve(WELL | changed), "key").run()
+def test_what_is_not_well_is_said(serve: Serve, changed: Answers, problem: str, *, has_frames: bool) -> None:
+    with pytest.raises(StepFailed, match=problem) as failed:
+        Smoke(serve(WELL | changed), "key", has_frames=has_frames).run()
+    assert "make deploy-key" in failed.value.advice
 
 
 class Silent:
@@ -79,20 +81,40 @@ class Silent:
     def __exit__(self, *_: object) -> None:
         """It was never open."""
 
+    def send(self, frame: str) -> None:
+        """Nobody answers."""
+
     def recv(self, timeout: float) -> str:
         raise TimeoutError
+
+
+DONE: Answers = {
+    "POST /api/ws-tickets": (201, '{"ticket": "t"}'),
+    "POST /api/jobs": (201, '{"id": "1"}'),
+    "GET /api/jobs/1": (200, '{"status": "COMPLETED"}'),
+}
 
 
 def test_a_job_that_was_done_without_anybody_being_told_is_not_well(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = {"POST /api/jobs": (201, '{"id": "1"}'), "GET /api/jobs/1": (200, '{"status": "COMPLETED"}')}
-    test = Smoke(serve(WELL | done), "key")
+    test = Smoke(serve(WELL | DONE), "key")
     monkeypatch.setattr(smoke, "JOB_SECONDS", 5.0)
     monkeypatch.setattr(test, "_watcher", Silent)
 
     with pytest.raises(StepFailed, match="the WebSocket was not told"):
         test.run()
+
+
+def test_a_websocket_that_opens_and_stays_silent_is_well_only_where_there_are_no_frames(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smoke, "connect", lambda _, **__: Silent())
+    address = serve(WELL | DONE)
+
+    with pytest.raises(StepFailed, match="does not open"):
+        Smoke(address, "key").run()
+    assert Smoke(address, "key", has_frames=False).run().startswith("a job was done after")
 
 
 def test_an_address_that_nobody_knows_is_said_so() -> None:

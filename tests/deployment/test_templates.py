@@ -37,6 +37,8 @@ PARAMETERS = {
         "MinTasks",
         "MaxTasks",
         "TargetAgeSeconds",
+        "SettingsVersion",
+        "ImageSources",
         "DatabaseSecretArn",
         "CacheSecretArn",
         "SettingsSecretArn",
@@ -278,6 +280,16 @@ def test_no_password_is_a_parameter() -> None:
     named = {key for name in NAMES for key in template(name)["Parameters"]}
 
     assert not [key for key in named if re.search("password|token$|secret$", key, re.IGNORECASE)]
+
+
+# -- tasks
+
+
+def test_other_settings_start_other_tasks() -> None:
+    (container,) = resource("service", "Task")["ContainerDefinitions"]
+
+    environment = {each["Name"]: each["Value"] for each in container["Environment"]}
+    assert environment["SETTINGS"] == {"Ref": "SettingsVersion"}
 
 
 # -- logs
