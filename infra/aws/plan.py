@@ -57,7 +57,7 @@ def as_options(value: Mapping[str, str], sizes: Mapping[str, int]) -> Options:
         storage_gb=float(value["StorageGb"]),
         multi_az=value["MultiAz"] == "true",
         aurora_acus=float(value.get("AuroraMinCapacity", 0.5)),
-        proxy=value["Proxy"] == "yes",
+        proxy=value["Proxy"] != "no",
         cache_node_type=value["CacheNodeType"],
         cache_replicas=int(value["CacheReplicas"]),
         egress="endpoints" if value["Egress"] == "endpoints" else "nat",
