@@ -32,6 +32,7 @@ from chalicelib.errors import (
     StoreUnavailable,
     Unauthenticated,
     UniqueConflict,
+    UnknownDependency,
 )
 from chalicelib.forms import (
     AuditQuery,
@@ -126,7 +127,7 @@ def docs(call: Call) -> Reply[str]:
     "POST /jobs",
     OPERATOR,
     statuses={CREATED: "The job", OK_200: "The job that was there: of this Idempotency-Key, or of its unique key"},
-    fails=(IdempotencyConflict, UniqueConflict),
+    fails=(IdempotencyConflict, UniqueConflict, UnknownDependency),
 )
 def submit(call: Call, headers: SubmitHeaders, body: Submission) -> Reply[views.JobView]:
     """Submit a job.
@@ -135,6 +136,9 @@ def submit(call: Call, headers: SubmitHeaders, body: Submission) -> Reply[views.
 
     With ``unique`` there is one such job at a time: while one holds the key, that one is answered (200), or changed as
     ``on_conflict`` says, as long as it waits. It holds the key for as long as it said itself.
+
+    With ``depends_on`` it is BLOCKED until those jobs have completed, and fails with the first that does not, unless
+    ``if_dependency_fails`` says otherwise. A place, a number, is for batches.
     """
     deed = call.deed(job_type=body.job_type, queue=body.queue)
     job, is_new = resources.scheduler().submit_once(body, headers.once(body), deed)
@@ -148,13 +152,13 @@ def submit(call: Call, headers: SubmitHeaders, body: Submission) -> Reply[views.
         CREATED: "The jobs",
         OK_200: "The jobs that were all there: of this Idempotency-Key, or of their unique keys",
     },
-    fails=(IdempotencyConflict, UniqueConflict),
+    fails=(IdempotencyConflict, UniqueConflict, UnknownDependency),
 )
 def submit_batch(call: Call, headers: SubmitHeaders, body: Batch) -> Reply[answers.BatchView]:
     """Submit up to 10,000 jobs, all or none. Faults are told with the place of each.
 
     Where ``unique`` jobs are there already, their ids stand in the places of the new ones; of several with one key the first
-    is submitted, and the later ones are it.
+    is submitted, and the later ones are it. In ``depends_on`` a number is the place of an earlier job, from 0.
     """
     deed = call.deed(jobs=len(body.jobs))
     ids, is_new = resources.scheduler().submit_batch(body.jobs, deed, headers.once(body))
@@ -202,8 +206,8 @@ def show_logs(call: Call, job_id: UUID, query: LogsQuery) -> Reply[reports.LogsV
 @routes.add("GET /jobs/{job_id}/dependencies", VIEWER, fails=(JobNotFound,))
 def show_dependencies(call: Call, job_id: UUID) -> Reply[reports.DependenciesView]:
     """Show which jobs a job depends on, and which depend on it."""
-    job, store = resources.scheduler().get(job_id), resources.dependencies()
-    return Reply(reports.dependencies_view(store.relatives(job.depends_on or []), store.dependents(job_id)))
+    store = resources.dependencies()
+    return Reply(reports.dependencies_view(store.relatives(store.named_by(job_id)), store.dependents(job_id)))
 
 
 @routes.add("POST /jobs/{job_id}/cancel", OPERATOR, fails=(JobNotFound, IllegalMove))

@@ -51,7 +51,11 @@ class Bulk:
 
     def revive(self, order: Revival, deed: Deed) -> Progress:
         """As ``cancel``."""
-        return self._carried_out(order, _may_be_revived, self._scheduler.revive_all, deed)
+
+        def carry_out(ids: Sequence[UUID], _: None, only: JobStatus | None) -> list[Job]:
+            return self._scheduler.revive_all(ids, None, only, has_more=not order.ids)
+
+        return self._carried_out(order, _may_be_revived, carry_out, deed)
 
     def move(self, order: Transfer, deed: Deed) -> Progress:
         """As ``cancel``. What runs or is finished is left alone."""

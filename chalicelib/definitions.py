@@ -86,6 +86,8 @@ def _check_times(submission: Submission) -> None:
         raise InvalidInput("a schedule's overlap says whether its jobs may meet", "$.unique")
     if submission.depends_on:
         raise InvalidInput("a schedule's jobs depend on no others", "$.depends_on")
+    if submission.if_dependency_fails != "fail":
+        raise InvalidInput("a schedule's jobs depend on no others", "$.if_dependency_fails")
     if len(submission.tags) > MOST_TAGS:
         raise InvalidInput(f"more than {MOST_TAGS} tags", "$.tags")
 

@@ -144,7 +144,7 @@ class Maintenance:
 
     def _let_go(self, blocked: Sequence[UUID]) -> None:
         """Those that wait for nothing any more: who ended the last of it died before it could look, or was too busy."""
-        for page in islice(self._dependencies.released(blocked), MOST_RELEASES):
+        for page in self._dependencies.released(blocked, MOST_RELEASES):
             self._announcer.send_known(self._enqueued(page), page)
             logger.warning("jobs had waited for what had ended", extra={"count": len(page)})
 

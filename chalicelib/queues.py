@@ -64,7 +64,9 @@ class Queues:
         """Put each job where its row says, and wake sleeping workers when there is something to take sooner than before."""
         placed = _Places()
         for job in jobs:
-            placed.add(job, *_place(job))
+            # One that waits for others is not here, unless it was let go since its row was read: then it has to stay.
+            if job.status is not JobStatus.BLOCKED:
+                placed.add(job, *_place(job))
         self._put(placed, batch)
 
     def hold(self, jobs: Iterable[Ranked], until: datetime, batch: Batch) -> None:

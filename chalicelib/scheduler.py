@@ -135,12 +135,15 @@ class Scheduler:
             raise IllegalMove(job_id, "revive", self.get(job_id).status)
         return self._after_release(revived[0])
 
-    def revive_all(self, ids: Sequence[UUID], deed: Deed | None = None, only: JobStatus | None = None) -> list[Job]:
-        """As ``cancel_all``."""
-        revived = self._store.revive(ids, deed, only)
+    def revive_all(
+        self, ids: Sequence[UUID], deed: Deed | None = None, only: JobStatus | None = None, *, has_more: bool = False
+    ) -> list[Job]:
+        """As ``cancel_all``. has_more: others will be put back as well, among them perhaps what these depend on: so they wait for
+        all that has not completed, and those for which that ended badly are left to ``Maintenance``."""
+        revived = self._store.revive(ids, deed, only, lets_go=not has_more)
         if revived:
             self.enqueue(revived)
-        self._let_go(revived)
+        self._let_go(revived, fails=not has_more)
         return revived
 
     def move_all(
@@ -202,9 +205,10 @@ class Scheduler:
         if living == 0:
             self._wake()
 
-    def _let_go(self, moved: Sequence[Job]) -> None:
+    def _let_go(self, moved: Sequence[Job], *, fails: bool = True) -> None:
         """Those that are BLOCKED now: what they wait for may have ended while they were written."""
-        self._enqueue_each(self._dependencies.released([job.id for job in moved if job.status is JobStatus.BLOCKED]))
+        blocked = [job.id for job in moved if job.status is JobStatus.BLOCKED]
+        self._enqueue_each(self._dependencies.released(blocked, fails=fails))
 
     def _follow(self, moved: Sequence[Job]) -> None:
         """Where some of these have ended, others may have waited for it."""
@@ -228,6 +232,7 @@ class Scheduler:
         self._queues.sync(jobs, batch)
         self._workers.nudge([job for job in jobs if job.status is JobStatus.RUNNING], batch)
         self._tell(batch, jobs)
+        self._follow(jobs)
 
     def _asked_before(self, job_id: UUID) -> Job:
         """Asking a running job twice is no mistake."""

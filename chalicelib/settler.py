@@ -10,7 +10,6 @@ import math
 import queue
 import time
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import TypeVar
 
 from chalicelib.announcer import Announcer
@@ -28,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 BATCH = 1_000
 PATIENCE_SECONDS = 10  # with an absent Postgres, once we were told to stop
-MOST_PAGES = 20  # of jobs that are let go after one batch: the next one waits meanwhile
 RETRY_SECONDS = 0.5  # between tries while Postgres is away
 
 T = TypeVar("T")
@@ -92,6 +90,7 @@ class Settler:
         return batch, False
 
     def _record(self, attempts: list[Attempt]) -> None:
+        attempts.sort(key=lambda attempt: attempt.job.raw_id)  # as submits lock those that they will wait for
         logged = [attempt for attempt in attempts if attempt.lines is not None]
         self._logbook.close(logged)  # first: whoever sees the outcome sees the lines
         try:
@@ -175,7 +174,7 @@ class Settler:
 
     def _let_go(self, ended: Sequence[RawId]) -> None:
         """Those that waited for these. What a crash or an outage leaves, or is too much for here, ``Maintenance`` finds."""
-        self._tell(lambda: self._enqueue(islice(self._dependencies.released_by(ended), MOST_PAGES)))
+        self._tell(lambda: self._enqueue(self._dependencies.released_by(ended)))
 
     def _enqueue(self, pages: Iterable[Sequence[Job]]) -> None:
         for released in pages:

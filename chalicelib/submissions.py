@@ -19,7 +19,7 @@ from chalicelib.jobs import DEFAULT_QUEUE, NO_PRIORITY, IfDependencyFails, NewJo
 from chalicelib.patterns import NAME, PRINTABLE
 from chalicelib.queue_settings import MaxAttempts, Priority, TimeoutSeconds
 from chalicelib.timing import FIRST_YEAR
-from chalicelib.uniqueness import Unique, Uniqueness, uniqueness
+from chalicelib.uniqueness import OnConflict, Unique, Uniqueness, uniqueness
 
 PAYLOAD_BYTES = 256 * 1024
 TAG_BYTES = 4 * 1024  # all of a job's
@@ -82,6 +82,7 @@ def new_job(registry: Registry, submission: Submission, batch: Sequence[UUID] = 
     _check_payload(submission.payload)
     _check_times(submission)
     _check_tags(submission.tags)
+    _check_dependencies(submission)
     job_type.decode(submission.payload)
     return NewJob(
         id=batch[-1] if batch else uuid7(),
@@ -107,6 +108,15 @@ def _uniqueness(submission: Submission) -> Uniqueness | None:
     if submission.unique is None:
         return None
     return uniqueness(submission.unique, submission.job_type, submission.queue, canonical(bytes(submission.payload)))
+
+
+def _check_dependencies(submission: Submission) -> None:
+    if (
+        submission.depends_on
+        and submission.unique is not None
+        and submission.unique.on_conflict is not OnConflict.RETURN
+    ):
+        raise InvalidInput("a job that may change another one cannot depend on others", "$.depends_on")
 
 
 def _dependencies(asked: Sequence[UUID | int], batch: Sequence[UUID]) -> list[UUID]:

@@ -1,5 +1,5 @@
 -- Jobs that wait for other jobs. The previous release submits none, and lets none go: maintenance of this one finds what is
--- ready to go after the other has settled the last job that it waited for.
+-- ready to go after the other has settled the last job that it waited for. A job that the previous release revives runs at once.
 
 ALTER TABLE jobs
     ADD COLUMN depends_on     uuid[],                         -- the jobs it waits for, or waited for; NULL: none

@@ -98,7 +98,7 @@ class DetachedStore:
         """Nobody writes to it any more, so that its pages stay as they are."""
         stretch = {"from": f"({page},0)", "to": f"({page + self._pages},0)", **parameters(retention)}
         table = sql.Identifier(detached.name)
-        columns = _columns(alone)
+        columns = _columns(alone, detached)
         put_back = (
             "INSERT INTO jobs ({columns}) SELECT {columns} FROM {table} AS job WHERE "
             + _STRETCH
@@ -175,13 +175,16 @@ def _size(alone: psycopg.Connection[Row], detached: Detached) -> int:
     return int(size)
 
 
-def _columns(alone: psycopg.Connection[Row]) -> sql.Composed:
-    """Of jobs, without those that Postgres computes."""
+def _columns(alone: psycopg.Connection[Row], detached: Detached) -> sql.Composed:
+    """Of jobs, without those that Postgres computes, and those that a migration has added since this was taken out."""
     rows = alone.execute(
         """
-        SELECT attname FROM pg_attribute
+        SELECT attname FROM pg_attribute AS mine
          WHERE attrelid = 'jobs'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-        """
+           AND EXISTS (SELECT FROM pg_attribute AS its
+                        WHERE its.attrelid = %(oid)s AND its.attname = mine.attname AND NOT its.attisdropped)
+        """,
+        {"oid": detached.oid},
     ).fetchall()
     return sql.SQL(", ").join([sql.Identifier(name) for (name,) in rows])
 

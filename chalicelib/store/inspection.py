@@ -214,15 +214,20 @@ class StoreInspection:
         return [row for (row,) in rows]
 
     def left_blocked(self, longer_than: timedelta) -> list[UUID]:
-        """Jobs that wait for others, of which the last ended so long ago."""
+        """Jobs that wait for others, of which the last ended so long ago, or one with which they fail."""
         rows = self._ask(
             """
             SELECT waiting.id
               FROM jobs AS waiting
              WHERE waiting.finished_at IS NULL AND waiting.status = 'BLOCKED'
                AND waiting.created_at < now() - %(longer_than)s
-               AND NOT EXISTS (SELECT FROM unnest(waiting.depends_on) AS named (id) JOIN jobs AS other ON other.id = named.id
-                                WHERE other.finished_at IS NULL OR other.finished_at > now() - %(longer_than)s)
+               AND (   NOT EXISTS (SELECT
+                                     FROM unnest(waiting.depends_on) AS named (id) JOIN jobs AS other ON other.id = named.id
+                                    WHERE other.finished_at IS NULL OR other.finished_at > now() - %(longer_than)s)
+                    OR NOT waiting.runs_anyway
+                       AND EXISTS (SELECT
+                                     FROM unnest(waiting.depends_on) AS named (id) JOIN jobs AS other ON other.id = named.id
+                                    WHERE other.ended_badly IS NOT NULL AND other.finished_at < now() - %(longer_than)s))
             """,
             {"longer_than": longer_than},
         )

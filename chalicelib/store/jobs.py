@@ -38,7 +38,7 @@ _GIVEN: LiteralString = """
 _STANDING: LiteralString = """
     (SELECT CASE count(*) WHEN 0 THEN 'QUEUED' ELSE 'BLOCKED' END, array_agg(named.id ORDER BY named.place)
        FROM unnest(job.depends_on) WITH ORDINALITY AS named (id, place) LEFT JOIN jobs AS other ON other.id = named.id
-      WHERE other.ended_badly IS NULL OR other.id = ANY(%(ids)b))
+      WHERE other.ended_badly IS NULL OR other.id = ANY(%(ids)b) OR NOT %(lets_go)s)
 """
 
 
@@ -265,11 +265,13 @@ class JobStore:
         deed: Deed | None = None,
         only: JobStatus | None = None,
         attempts: int = REVIVED_ATTEMPTS,
+        *,
+        lets_go: bool = True,
     ) -> list[Job]:
         """Put back what failed or was cancelled. attempts: how many failures it is allowed from here on; only: as above.
 
         Those that depend on others are BLOCKED then: ``DependencyStore.release`` says whether they have to wait. What had ended
-        badly before does not hold them any more; what is put back with them does.
+        badly before does not hold them any more; what is put back with them does. lets_go: False, that holds them, too.
         """
         return as_jobs(
             self._database.fetch(
@@ -287,7 +289,7 @@ class JobStore:
                     + JOB
                     + (WHOLE if len(ids) == 1 else INLINE)
                 ),
-                {**bounded(ids), "attempts": attempts, "only": only, **audit_row(deed)},
+                {**bounded(ids), "attempts": attempts, "only": only, "lets_go": lets_go, **audit_row(deed)},
             )
         )
 

@@ -9,15 +9,16 @@ import { useInterest, useSources } from "./sources";
 
 const READ_AGAIN_MS = 10_000; // that another job waits for this one, nobody tells who watches this one
 
-export function useDependencies({ id, status }: Job): UseQueryResult<Dependencies> {
+export function useDependencies({ id, status, finished_at }: Job): UseQueryResult<Dependencies> {
   const queries = useQueryClient();
   const { feed } = useSources();
+  const isOpen = finished_at === null;
   const key = useMemo(() => ["job", id, "dependencies", status], [id, status]);
   const query = useQuery({
     queryKey: key,
     queryFn: ({ signal }) => dataOf(client.GET("/jobs/{job_id}/dependencies", { params: { path: { job_id: id } }, signal })),
     placeholderData: keepPreviousData,
-    refetchInterval: READ_AGAIN_MS,
+    refetchInterval: ({ state: { data } }) => (isOpen || followed(data).length > 0) && READ_AGAIN_MS,
   });
   useInterest(useMemo(() => ({ jobs: followed(query.data) }), [query.data]));
   useEffect(

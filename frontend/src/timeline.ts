@@ -33,11 +33,19 @@ export function timelineOf(job: Job, status: JobStatus): readonly Step[] {
   return [
     { kind: "created", at: job.created_at },
     ...(wasDelayed(job) ? [{ kind: "due" as const, at: job.run_at, attempt: 1 }] : []),
-    ...withGaps(attempts, job),
-    ...faults.filter(isUnstarted).map((fault) => ({ kind: "unstarted" as const, fault })),
+    ...inOrder(withGaps(attempts, job), faults.filter(isUnstarted)),
     ...(job.cancel_requested_at && job.finished_at === null ? [{ kind: "cancelling" as const, at: job.cancel_requested_at }] : []),
     ...ahead(job, status),
   ];
+}
+
+/** Each before the attempts that were made after it. */
+function inOrder(steps: readonly Step[], unstarted: readonly JobFault[]): readonly Step[] {
+  return unstarted.reduce<readonly Step[]>((told, fault) => {
+    const next = told.findIndex((step) => step.kind === "attempt" && (step.startedAt ?? step.endedAt ?? "") > fault.at);
+    const place = next < 0 ? told.length : next;
+    return [...told.slice(0, place), { kind: "unstarted", fault }, ...told.slice(place)];
+  }, steps);
 }
 
 /** Somebody's handler may call its error the same, but it has begun. */

@@ -93,6 +93,13 @@ it("a job that fails with one that it depends on has made no attempt for it", ()
   ]);
 });
 
+it("what failed with another, was put back and ran is told in that order", () => {
+  const other = fault(0, { type: "DependencyFailed", at: "2026-11-23T09:31:00.000Z" });
+  const ran = { attempt: 1, started_at: "2026-11-23T10:00:01.000Z", finished_at: "2026-11-23T10:00:02.000Z" };
+
+  expect(words(aJob(1, { status: "COMPLETED", ...ran, errors: [other] }))).toEqual(["created", "unstarted", "attempt 1 completed on ?", "COMPLETED"]);
+});
+
 it("a handler's own error may have any name", () => {
   const own = fault(1, { type: "DependencyFailed", started_at: "2026-11-23T09:30:30.000Z" });
 

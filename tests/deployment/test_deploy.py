@@ -31,7 +31,15 @@ from tests.deployment.a_cloud import FIRST, STAGE, Cloud, a_cloud
 pytestmark = pytest.mark.timeout(900)  # four deployments, each of two packages
 
 KEY = re.compile(r"js_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
-KILLED_AFTER = ("stack network", "stack roles", "deploy worker", "migrations", "lost calls", "stack edge", "stack alarms")
+KILLED_AFTER = (
+    "stack network",
+    "stack roles",
+    "deploy worker",
+    "migrations",
+    "lost calls",
+    "stack edge",
+    "stack alarms",
+)
 ALWAYS = {"look", "declared schedules", "smoke test"}  # they only ask
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,15 +19,16 @@ from chalicelib.attempt import Attempt
 from chalicelib.connections import Connections
 from chalicelib.errors import InvalidBatch, InvalidInput, StoreUnavailable, UnknownDependency
 from chalicelib.hand import Hand
-from chalicelib.jobs import AttemptError, Completed, Failed, Job, JobStatus, Settlement
+from chalicelib.jobs import LEASE, AttemptError, ClaimedJob, Completed, Failed, Job, JobStatus, Settlement
 from chalicelib.members import raw_id_of
 from chalicelib.queues import sets_of
 from chalicelib.store import dependencies
-from chalicelib.store.dependencies import SHOWN, DependencyStore
+from chalicelib.store.attempts import AttemptStore, Done
+from chalicelib.store.dependencies import MOST_PAGES, SHOWN, DependencyStore
 from chalicelib.submissions import MOST_DEPENDENCIES, Submission
 from chalicelib.uniqueness import Unique
 from tests.integration.calls import Api
-from tests.integration.conftest import World, a_maintenance, claim, explain, put_in_status, told
+from tests.integration.conftest import FOREVER, World, a_maintenance, claim, explain, put_in_status, told
 
 Conn = psycopg.Connection[Any]
 BOOM = AttemptError(type="ValueError", message="boom")
@@ -331,6 +334,63 @@ def test_a_job_that_is_cancelled_just_now_is_not_let_go(world: World, conn: Conn
     assert statuses(world, second) == [CANCELLED]
 
 
+def test_what_was_let_go_and_failed_meanwhile_is_judged_anew(world: World, conn: Conn, store: DependencyStore) -> None:
+    """Both were put back while the release waited for the row: what it depends on is unfinished again."""
+    first = world.submit()
+    second = waiting(world, first)
+    world.store.cancel([first.id])
+    with psycopg.connect(world._addresses.database_url) as reviving:
+        reviving.execute("UPDATE jobs SET version = version + 1 WHERE id = %s", [second.id])
+        reviving.execute("UPDATE jobs SET status = 'QUEUED', finished_at = NULL WHERE id = %s", [first.id])
+        moved: list[list[Job]] = []
+        releasing = threading.Thread(target=lambda: moved.append(store.release([second.id])))
+        releasing.start()
+        while not conn.execute("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchall():
+            pass
+        reviving.commit()
+        releasing.join()
+
+    assert moved == [[]]
+    assert statuses(world, second) == [BLOCKED]
+
+
+def test_who_reads_an_old_row_takes_no_job_out_of_redis_that_was_let_go(world: World) -> None:
+    first = world.submit()
+    second = waiting(world, first)
+    end(world, first)
+    assert second.id in in_redis(world)
+
+    world.scheduler.enqueue([second])
+
+    assert second.id in in_redis(world)
+
+
+def test_submits_that_wait_for_many_and_batches_that_end_them_do_not_wait_for_each_other(world: World) -> None:
+    """In whichever order they ended."""
+    others = [world.submit() for _ in range(40)]
+    claimed = world.attempts.claim([other.id.bytes for other in others], "w", LEASE, FOREVER)
+    ended = [Attempt(job, world.settings, held_since=0.0) for job in claimed]
+    for attempt in ended:
+        attempt.outcome = Completed(b"1")
+    ended.sort(key=lambda attempt: attempt.job.raw_id, reverse=True)
+    recorded: list[list[bytes]] = []
+
+    class Noting(AttemptStore):
+        def complete(self, jobs: Sequence[ClaimedJob], results: Sequence[bytes], ran: Sequence[float] = ()) -> Done:
+            recorded.append([job.raw_id for job in jobs])
+            return super().complete(jobs, results, ran)
+
+    hand = Hand(40)
+    hand.add(ended)
+    settler = world.settler(hand, attempts=Noting(world.attempts._database))
+    for attempt in ended:
+        settler.put(attempt)
+    settler.finish()
+    settler.run()
+
+    assert recorded == [sorted(other.id.bytes for other in others)]
+
+
 def test_a_submit_looks_again_after_it_is_committed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job ends after the submit has marked it, and before it can be seen that another waits: nobody else will look."""
     first = world.submit()
@@ -375,7 +435,7 @@ def test_a_submit_stands_although_postgres_leaves_before_the_look(
     first = world.submit()
     end(world, first)
 
-    def away(*_: object) -> list[Job]:
+    def away(*_: object, **__: object) -> list[Job]:
         raise StoreUnavailable("gone")
 
     monkeypatch.setattr(world.scheduler._dependencies, "release", away)
@@ -462,6 +522,34 @@ def test_one_that_is_put_back_waits_for_what_is_unfinished(world: World) -> None
     assert statuses(world, second) == [QUEUED]
 
 
+def test_a_chain_that_is_put_back_by_a_filter_waits_for_what_comes_in_a_later_page(
+    world: World, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest come first."""
+    monkeypatch.setattr("chalicelib.bulk.BATCH", 2)
+    first = world.submit()
+    others = [waiting(world, first) for _ in range(5)]
+    end(world, first, FAILED)
+
+    assert api.post("/jobs/revive", {"status": "FAILED"}).json_body["count"] == 6
+
+    assert statuses(world, first, *others) == [QUEUED] + [BLOCKED] * 5
+    world.run_due()
+    assert set(statuses(world, first, *others)) == {COMPLETED}
+
+
+def test_what_a_filter_puts_back_without_the_one_that_failed_fails_again(world: World, api: Api, conn: Conn) -> None:
+    first = world.submit(queue="elsewhere")
+    second = waiting(world, first)
+    end(world, first, FAILED)
+
+    api.post("/jobs/revive", {"queue": "default"})
+    conn.execute("UPDATE jobs SET created_at = created_at - interval '1 minute'")
+    a_maintenance(world._new_database(), world.cache).patrol()
+
+    assert statuses(world, second) == [FAILED]
+
+
 def test_a_copy_waits_for_nothing(world: World) -> None:
     second = waiting(world, world.submit())
 
@@ -476,20 +564,20 @@ def test_a_job_that_nobody_waits_for_costs_no_look(world: World, monkeypatch: py
         end(world, world.submit(), status)
 
 
+@pytest.mark.parametrize("how", [FAILED, CANCELLED])
 def test_a_long_chain_fails_in_pages_and_leaves_the_rest_to_maintenance(
-    world: World, conn: Conn, monkeypatch: pytest.MonkeyPatch
+    world: World, conn: Conn, how: JobStatus
 ) -> None:
-    monkeypatch.setattr("chalicelib.settler.MOST_PAGES", 3)
     chain = [world.submit()]
-    for _ in range(9):
+    for _ in range(MOST_PAGES + 5):
         chain.append(waiting(world, chain[-1]))
 
-    end(world, chain[0], FAILED)
-    assert statuses(world, *chain) == [FAILED] * 4 + [BLOCKED] * 6
+    end(world, chain[0], how)
+    assert statuses(world, *chain) == [how] + [FAILED] * MOST_PAGES + [BLOCKED] * 5
 
     conn.execute("UPDATE jobs SET created_at = created_at - interval '1 minute'")
     a_maintenance(world._new_database(), world.cache).patrol()
-    assert statuses(world, *chain) == [FAILED] * 10
+    assert statuses(world, *chain) == [how] + [FAILED] * (MOST_PAGES + 5)
 
 
 def test_more_dependents_than_a_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -502,24 +590,34 @@ def test_more_dependents_than_a_page(world: World, monkeypatch: pytest.MonkeyPat
     assert set(statuses(world, *others)) == {QUEUED}
 
 
-def test_only_the_rows_in_question_are_read(world: World, conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By their keys, in whatever partition they are, among any number of others."""
+@pytest.mark.parametrize("is_analyzed", [True, False])
+def test_only_the_rows_in_question_are_read(
+    world: World, conn: Conn, monkeypatch: pytest.MonkeyPatch, is_analyzed: bool
+) -> None:
+    """Each once and by its key, among any number of others, whatever the planner knows of them."""
     first = world.submit()
-    second = waiting(world, first)
+    early = world.scheduler.submit([Submission(job_type="echo", depends_on=[first.id]) for _ in range(500)])
     for _ in range(20):
         world.scheduler.submit([Submission(job_type="echo") for _ in range(1_000)])
-    third = waiting(world, second)
-    conn.execute("ANALYZE jobs")
+    late = world.scheduler.submit([Submission(job_type="echo", depends_on=[first.id, early[0].id]) for _ in range(500)])
+    world.attempts.complete(claim(world.attempts, first.id), [b"1"])
+    if is_analyzed:
+        conn.execute("ANALYZE jobs")
     database = world._new_database()
+    monkeypatch.setattr(database, "together", lambda: nullcontext(database))
     plans = explain(database, monkeypatch)
 
-    DependencyStore(database).release([second.id, third.id])
+    moved = DependencyStore(database).release([job.id for job in (*early, *late)])
 
-    (plan,) = plans
-    steps = [line for line in plan.splitlines() if " on jobs_" in line and "never executed" not in line]
-    assert len(steps) >= 3
-    assert all("Index Scan using jobs_" in step or "Update on" in step for step in steps), plan
-    assert {float(rows) for step in steps for rows in re.findall(r"rows=([0-9.]+)", step)} <= {0.0, 1.0, 2.0}, plan
+    assert {job.id for job in moved} == {job.id for job in early}
+    for plan in plans:
+        steps = [line for line in plan.splitlines() if " on jobs_" in line and "never executed" not in line]
+        assert steps
+        assert all("Index Scan using jobs_" in step or "Update on" in step for step in steps), plan
+        read = [
+            float(rows) * float(loops) for rows, loops in re.findall(r"rows=([0-9.]+) loops=([0-9]+)", "".join(steps))
+        ]
+        assert sum(read) <= 3_000, plan
 
 
 def test_the_api_shows_who_waits_for_whom(api: Api, world: World, conn: Conn) -> None:
@@ -571,9 +669,21 @@ def test_the_api_refuses_what_cannot_be_waited_for(api: Api, world: World) -> No
         assert answer.json_body["errors"][0]["path"] == path
 
 
+def test_a_job_that_may_change_another_depends_on_none(api: Api, world: World) -> None:
+    unique = {"key": "k", "on_conflict": "replace"}
+
+    answer = api.post("/jobs", {"job_type": "echo", "depends_on": [str(world.submit().id)], "unique": unique})
+
+    assert (answer.status_code, answer.json_body["errors"][0]["path"]) == (422, "$.depends_on")
+
+
 def test_a_schedules_jobs_depend_on_no_others(api: Api, world: World) -> None:
     job = {"job_type": "echo", "depends_on": [str(world.submit().id)]}
 
     answer = api.post("/schedules", {"name": "s", "interval_seconds": 60, "job": job})
 
     assert (answer.status_code, answer.json_body["errors"][0]["path"]) == (422, "$.job.depends_on")
+
+    job = {"job_type": "echo", "if_dependency_fails": "run"}
+    answer = api.post("/schedules", {"name": "s", "interval_seconds": 60, "job": job})
+    assert (answer.status_code, answer.json_body["errors"][0]["path"]) == (422, "$.job.if_dependency_fails")

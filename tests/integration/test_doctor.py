@@ -717,6 +717,17 @@ def test_jobs_that_nobody_lets_go_are_found(world: World, examine: Examine, conn
     assert report.named("dependencies").samples == [str(left.id)]
 
 
+def test_jobs_that_nobody_fails_are_found_too(world: World, examine: Examine, conn: psycopg.Connection[Any]) -> None:
+    first, second = world.submit(), world.submit(delay_seconds=3600)
+    left = world.submit(depends_on=[first.id, second.id])
+    world.submit(depends_on=[first.id, second.id], if_dependency_fails="run")
+    world.store.cancel([first.id])
+    conn.execute("UPDATE jobs SET finished_at = finished_at - '6 minutes'::interval WHERE id = %s", [first.id])
+    conn.execute("UPDATE jobs SET created_at = created_at - '6 minutes'::interval")
+
+    assert examine().named("dependencies").samples == [str(left.id)]
+
+
 def test_a_redis_that_was_emptied_is_found_and_rebuilt(
     world: World, examine: Examine, conn: psycopg.Connection[Any]
 ) -> None:

@@ -422,6 +422,23 @@ def test_a_job_that_was_revived_and_ended_again_is_put_back_before_the_drop(
     assert pruned(conn)["COMPLETED"] == 1
 
 
+def test_a_migration_between_the_taking_out_and_the_drop_is_no_obstacle(
+    conn: Connection, past: Past, pruning: JobPruning, database: Database
+) -> None:
+    make(conn, ONE)
+    past.job(ONE)
+    kept = past.job(ONE, ended_ago=timedelta(hours=1))
+    detach_one(database)
+    conn.execute("ALTER TABLE jobs ADD COLUMN added_since text NOT NULL DEFAULT 'x'")
+    try:
+        pruning.run()
+    finally:
+        conn.execute("ALTER TABLE jobs DROP COLUMN added_since")
+
+    assert ids(conn) == {kept}
+    assert days_exist(conn, ONE)[0] is False
+
+
 def test_a_partition_with_an_unfinished_job_is_not_detached_whatever_was_seen_before(
     conn: Connection, past: Past, pruning: JobPruning, database: Database
 ) -> None:

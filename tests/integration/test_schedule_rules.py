@@ -182,6 +182,21 @@ def test_a_waiting_job_that_is_replaced_ends_everywhere(
     assert statuses(world) == ["CANCELLED", "COMPLETED"]
 
 
+def test_what_waits_for_a_job_that_is_replaced_hears_of_it(
+    world: World, ticker: Ticker, timetable: Timetable, conn: psycopg.Connection[Any]
+) -> None:
+    timetable.put("a", a_definition(overlap=Overlap.CANCEL_PREVIOUS))
+    make_due(conn)
+    ticker.fire_due()
+    (first,) = jobs(world)
+    waiting = world.submit(depends_on=[first.id])
+    make_due(conn)
+
+    ticker.fire_due()
+
+    assert world.store.get(waiting.id).status is JobStatus.FAILED
+
+
 def test_only_a_job_that_is_really_submitted_replaces_another(
     world: World, ticker: Ticker, timetable: Timetable, conn: psycopg.Connection[Any]
 ) -> None:
