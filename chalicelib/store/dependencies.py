@@ -164,8 +164,8 @@ def _locked(together: Database, ids: Sequence[UUID]) -> list[Waiting]:
 
 
 def _others(together: Database, ids: Collection[UUID]) -> dict[UUID, str | None]:
-    """How those ended that ended badly; None: not yet. One that is not there was pruned, so long ago has it ended: badly it cannot
-    have been, or those that wait for it would have failed then."""
+    """How those ended that ended badly; None: not yet. One that is not there was pruned, long after its end: a bad one would have
+    failed those that wait for it."""
     if not ids:
         return {}
     rows = together.fetch(
