@@ -81,7 +81,7 @@ it("a job that is to end has been asked to", () => {
 });
 
 it("a job that fails with one that it depends on has made no attempt for it", () => {
-  const other = fault(0, { type: "DependencyFailed" });
+  const other = fault(0, { type: "DependencyFailed", at: "2026-11-23T09:32:00.000Z" });
   const failed = { status: "FAILED", finished_at: "2026-11-23T09:31:00.000Z" } as const;
 
   expect(words(aJob(1, { ...failed, errors: [other] }))).toEqual(["created", "unstarted", "FAILED"]);
