@@ -6,7 +6,7 @@ commit: whoever ends a job asks for those that wait for it, and whoever submits 
 commits last sees what the other has written. What a crash leaves unasked, ``Maintenance`` asks.
 
 A job knows whether others wait for it (``has_dependents``): their submit writes that into its row, and the statement that ends it
-reads it there. One of the two has the row's lock first, so that nobody is missed, and for other jobs there is nothing to look for.
+reads it there. One of the two has the row's lock first, so that nobody is missed, and for all others there is nothing to find.
 Whoever locks several rows does it in the order of their ids: a submit those that it marks, a batch those that it ends.
 """
 
