@@ -70,7 +70,8 @@ def _selections(components: Mapping[str, Schema]) -> Schema:
 
 
 def _definitions(components: Mapping[str, Schema]) -> Schema:
-    """What ``timetable`` checks by itself: of a schedule's job, the schedule says when, and one tag is its own."""
+    """What ``timetable`` checks by itself: of a schedule's job, the schedule says when, one tag is its own, and it
+    depends on no others."""
     job = {
         "allOf": [
             {"$ref": REF.format(name="Submission")},
@@ -80,6 +81,8 @@ def _definitions(components: Mapping[str, Schema]) -> Schema:
                     "delay_seconds": {"const": 0},
                     "tags": {"maxItems": MOST_TAGS},
                     "unique": {"type": "null"},
+                    "depends_on": {"maxItems": 0},
+                    "if_dependency_fails": {"const": "fail"},
                 }
             },
         ]

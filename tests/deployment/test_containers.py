@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -162,17 +163,23 @@ def answered(running: Containers, method: str, path: str, **options: Any) -> Any
     return urllib3.request(method, f"http://{LOOPBACK}:{running.front}{path}", redirect=False, timeout=60, **options)
 
 
-def watching(running: Containers, tries: int = 5) -> ClientConnection:
+@contextmanager
+def watching(running: Containers, tries: int = 5) -> Iterator[ClientConnection]:
     """As clients do: where a first function starts too slowly, the emulator hangs up, and they come again."""
-    client = connect(f"ws://{LOOPBACK}:{running.front}/ws", open_timeout=60)
+    for _ in range(tries):
+        with connect(f"ws://{LOOPBACK}:{running.front}/ws", open_timeout=60) as client:
+            if is_answered(client):
+                yield client
+                return
+    pytest.fail("nobody is let in")
+
+
+def is_answered(client: ClientConnection) -> bool:
     try:
         client.send('{"action":"ping"}')
-        assert json.loads(client.recv(timeout=30)) == {"type": "Pong"}
+        return bool(json.loads(client.recv(timeout=30)) == {"type": "Pong"})
     except ConnectionClosed:
-        if tries == 1:
-            raise
-        return watching(running, tries - 1)
-    return client
+        return False
 
 
 def test_a_job_goes_through_all_of_them(containers: Containers) -> None:

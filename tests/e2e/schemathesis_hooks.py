@@ -1,10 +1,11 @@
 """Leaves out what a schema would allow and cannot say: URLs that lead nowhere, headers that HTTP forbids, times that are over,
-cron expressions and time zones that there are not."""
+cron expressions and time zones that there are not, jobs that nobody has submitted."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import schemathesis
@@ -51,14 +52,19 @@ def _whole(value: Any) -> Any:
 
 
 def _can_be_scheduled(job: Any) -> bool:
-    """The schedule says when, and whether its jobs may meet."""
-    return not isinstance(job, dict) or not any(job.get(name) for name in ("run_at", "delay_seconds", "unique"))
+    """The schedule says when, and whether its jobs may meet; they depend on no others."""
+    if not isinstance(job, dict):
+        return True
+    names = "run_at", "delay_seconds", "unique", "depends_on"
+    return not any(job.get(name) for name in names) and job.get("if_dependency_fails") != "run"
 
 
 def _can_be_meant(job: Any) -> bool:
     payload: Any = job.get("payload") if isinstance(job, dict) else None
     if isinstance(job, dict) and job.get("run_at") and job.get("delay_seconds"):
         return False  # one of them at most
+    if isinstance(job, dict) and _names_others(job.get("depends_on")):
+        return False
     match payload:
         case {"url": None, "text": None}:
             return False  # that one is to be given, the description does say, but boundary values are made without reading it
@@ -67,6 +73,18 @@ def _can_be_meant(job: Any) -> bool:
             return _leads_somewhere(url, headers if isinstance(headers, dict) else {})
         case _:
             return True
+
+
+def _names_others(depends_on: Any) -> bool:
+    """As the schema has it: by ids, or by places in a batch. There is no such job."""
+    return isinstance(depends_on, list) and depends_on != [] and all(map(_is_name, depends_on))
+
+
+def _is_name(value: Any) -> bool:
+    try:
+        return value >= 0 if type(value) is int else bool(UUID(value))
+    except (TypeError, ValueError, AttributeError):
+        return False
 
 
 def _leads_somewhere(url: str, headers: dict[str, Any]) -> bool:
