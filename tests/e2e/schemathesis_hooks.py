@@ -3,9 +3,9 @@ cron expressions and time zones that there are not, jobs that nobody has submitt
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import schemathesis
@@ -77,14 +77,16 @@ def _can_be_meant(job: Any) -> bool:
 
 def _names_others(depends_on: Any) -> bool:
     """As the schema has it: by ids, or by places in a batch. There is no such job."""
-    return isinstance(depends_on, list) and depends_on != [] and all(map(_is_name, depends_on))
+    return isinstance(depends_on, list) and depends_on != [] and all(map(_is_name, _whole(depends_on)))
 
 
 def _is_name(value: Any) -> bool:
-    try:
-        return value >= 0 if type(value) is int else bool(UUID(value))
-    except (TypeError, ValueError, AttributeError):
-        return False
+    if isinstance(value, str):
+        return _UUID.fullmatch(value) is not None
+    return type(value) is int and value >= 0
+
+
+_UUID = re.compile("[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 def _leads_somewhere(url: str, headers: dict[str, Any]) -> bool:
