@@ -76,6 +76,7 @@ Use cases:
     executor       run one attempt to its outcome
     children       child processes for isolated handlers
     announcer      tell watchers, when there are any
+    releaser       let go what waited for jobs that have ended
     logbook        write down what handlers log
     slots          where handlers run: threads, an event loop
     hand           what a worker holds, and how much more to fetch

@@ -16,8 +16,8 @@ from chalicelib.jobs import LEASE, ClaimedJob, Job, RawId
 from chalicelib.members import raw_id_of
 from chalicelib.queues import Look, Queues
 from chalicelib.redis_link import Batch
+from chalicelib.releaser import Releaser
 from chalicelib.store.attempts import AttemptStore
-from chalicelib.store.dependencies import DependencyStore
 from chalicelib.store.jobs import JobStore
 
 logger = logging.getLogger(__name__)
@@ -45,14 +45,14 @@ class Fetcher:
         *,
         attempts: AttemptStore,
         store: JobStore,
-        dependencies: DependencyStore,
+        releaser: Releaser,
         queues: Queues,
         announcer: Announcer,
         worker_id: str,
     ) -> None:
         self._attempts = attempts
         self._store = store
-        self._dependencies = dependencies
+        self._releaser = releaser
         self._queues = queues
         self._announcer = announcer
         self._worker_id = worker_id
@@ -135,15 +135,8 @@ class Fetcher:
         own = {row.raw_id: row.queue for row in rows} | {job.raw_id: job.queue for job in fetched.jobs}
         self._put_right(taken, [row for row in rows if row not in misfits], own, batch)
         self._announcer.send(batch, [job_id for job_id in refused if job_id not in {row.id for row in misfits}])
-        self._let_go(buried)
+        self._releaser.follow([job_id.bytes for job_id in buried])
         return misfits
-
-    def _let_go(self, ended: Sequence[UUID]) -> None:
-        """Those that waited for these."""
-        for released in self._dependencies.released_by([job_id.bytes for job_id in ended]):
-            batch = self._announcer.batch()
-            self._queues.sync(released, batch)
-            self._announcer.send_known(batch, released)
 
     def _put_right(self, taken: Entries, rows: Sequence[Job], own: Mapping[RawId, str], batch: Batch) -> None:
         """First where they belong, then where they were taken: what was moved meanwhile, or is gone, is in no queue but its own.

@@ -18,7 +18,7 @@ from chalicelib.keyring import Keyring
 from chalicelib.pruning import JobPruning, Pruning
 from chalicelib.queues import Queues
 from chalicelib.redis_link import Batch
-from chalicelib.store.dependencies import DependencyStore
+from chalicelib.releaser import Releaser
 from chalicelib.store.jobs import JobStore
 from chalicelib.store.partitions import PartitionStore, first_id_at
 from chalicelib.store.unfinished import START, Place
@@ -42,7 +42,7 @@ class Maintenance:
         self,
         *,
         store: JobStore,
-        dependencies: DependencyStore,
+        releaser: Releaser,
         partitions: PartitionStore,
         flow: Flow,
         pruning: Pruning,
@@ -53,7 +53,7 @@ class Maintenance:
         chores: Chores,
     ) -> None:
         self._store = store
-        self._dependencies = dependencies
+        self._releaser = releaser
         self._partitions = partitions
         self._flow = flow
         self._pruning = pruning
@@ -143,10 +143,9 @@ class Maintenance:
         return len(missing)
 
     def _let_go(self, blocked: Sequence[UUID]) -> None:
-        """Those that wait for nothing any more: who ended the last of it died before it could look, or was too busy."""
-        for page in self._dependencies.released(blocked, MOST_RELEASES):
-            self._announcer.send_known(self._enqueued(page), page)
-            logger.warning("jobs had waited for what had ended", extra={"count": len(page)})
+        count = self._releaser.look_at(blocked, MOST_RELEASES)
+        if count:
+            logger.warning("jobs had waited for what had ended", extra={"count": count})
 
     def _pages(self, after: Place, older_than: timedelta) -> Iterator[list[Job]]:
         while jobs := self._store.unfinished(after, older_than, PAGE):

@@ -45,6 +45,7 @@ from chalicelib.queue_overview import QueueOverview
 from chalicelib.queues import Queues
 from chalicelib.rates import Rates
 from chalicelib.readiness import Readiness
+from chalicelib.releaser import Releaser
 from chalicelib.reports import overview_view
 from chalicelib.scheduler import Scheduler
 from chalicelib.secret import Secret
@@ -310,7 +311,7 @@ def _maintenance(role: str) -> Maintenance:
     database, client = _database(role), _redis()
     return Maintenance(
         store=JobStore(database),
-        dependencies=DependencyStore(database),
+        releaser=_releaser(role),
         partitions=PartitionStore(database),
         flow=_flow(role),
         keyring=_keyring(role),
@@ -350,7 +351,7 @@ def _worker(worker_id: str, hand: Hand, form: Form, only: Collection[str]) -> Wo
         fetcher=Fetcher(
             attempts=AttemptStore(_database("claim")),
             store=JobStore(_database("claim")),
-            dependencies=DependencyStore(_database("claim")),
+            releaser=_releaser("claim"),
             queues=queues,
             announcer=_announcer("claim"),
             worker_id=worker_id,
@@ -359,7 +360,7 @@ def _worker(worker_id: str, hand: Hand, form: Form, only: Collection[str]) -> Wo
         settler=Settler(
             attempts=AttemptStore(_database("settle")),
             store=JobStore(_database("settle")),
-            dependencies=DependencyStore(_database("settle")),
+            releaser=_releaser("settle"),
             queues=queues,
             announcer=_announcer("settle"),
             logbook=Logbook(LogStore(_database("settle")), _announcer("settle")),
@@ -409,6 +410,10 @@ def _keyring(role: str) -> Keyring:
         gateway=gateway(),
         is_on=settings().auth_is_on,
     )
+
+
+def _releaser(role: str) -> Releaser:
+    return Releaser(dependencies=DependencyStore(_database(role)), queues=Queues(_redis()), announcer=_announcer(role))
 
 
 def _announcer(role: str) -> Announcer:

@@ -9,7 +9,7 @@ import logging
 import math
 import queue
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from chalicelib.announcer import Announcer
@@ -19,8 +19,9 @@ from chalicelib.hand import Hand
 from chalicelib.jobs import AttemptError, Cancelled, Completed, Failed, Job, JobStatus, RawId, Settlement
 from chalicelib.logbook import Logbook
 from chalicelib.queues import Queues
+from chalicelib.releaser import Releaser
 from chalicelib.store.attempts import AttemptStore
-from chalicelib.store.dependencies import DependencyStore, with_dependents
+from chalicelib.store.dependencies import with_dependents
 from chalicelib.store.jobs import JobStore
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Settler:
         *,
         attempts: AttemptStore,
         store: JobStore,
-        dependencies: DependencyStore,
+        releaser: Releaser,
         queues: Queues,
         announcer: Announcer,
         logbook: Logbook,
@@ -53,7 +54,7 @@ class Settler:
     ) -> None:
         self._attempts = attempts
         self._store = store
-        self._dependencies = dependencies
+        self._releaser = releaser
         self._queues = queues
         self._announcer = announcer
         self._logbook = logbook
@@ -173,14 +174,8 @@ class Settler:
             logger.warning("leases lost: outcomes refused", extra={"job_ids": lost})
 
     def _let_go(self, ended: Sequence[RawId]) -> None:
-        """Those that waited for these. What a crash or an outage leaves, or is too much for here, ``Maintenance`` finds."""
-        self._tell(lambda: self._enqueue(self._dependencies.released_by(ended)))
-
-    def _enqueue(self, pages: Iterable[Sequence[Job]]) -> None:
-        for released in pages:
-            batch = self._announcer.batch()
-            self._queues.sync(released, batch)
-            self._announcer.send_known(batch, released)
+        """Those that waited for these."""
+        self._tell(lambda: self._releaser.follow(ended))
 
     def _insist(self, ask: Callable[[], T]) -> T:
         """Holds on to the outcomes while Postgres is away: the leases may outlast it."""

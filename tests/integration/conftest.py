@@ -36,6 +36,7 @@ from chalicelib.maintenance import Maintenance
 from chalicelib.pruning import JobPruning, Pruning
 from chalicelib.queues import Queues
 from chalicelib.redis_link import RedisLink, connect
+from chalicelib.releaser import Releaser
 from chalicelib.schedule_forms import SchedulesQuery
 from chalicelib.scheduler import Scheduler
 from chalicelib.schedules import Schedule
@@ -243,11 +244,15 @@ class World:
         (submitted,) = self.scheduler.submit([Submission(job_type=job_type, payload=encoded, **options)])
         return submitted
 
+    def releaser(self) -> Releaser:
+        dependencies = DependencyStore(self._new_database())
+        return Releaser(dependencies=dependencies, queues=self.queues, announcer=self.new_announcer())
+
     def fetcher(self, worker_id: str = "w") -> Fetcher:
         return Fetcher(
             attempts=self.new_attempts(),
             store=self.new_store(),
-            dependencies=DependencyStore(self._new_database()),
+            releaser=self.releaser(),
             queues=self.queues,
             announcer=self.new_announcer(),
             worker_id=worker_id,
@@ -258,7 +263,7 @@ class World:
             **{
                 "attempts": self.new_attempts(),
                 "store": self.new_store(),
-                "dependencies": DependencyStore(self._new_database()),
+                "releaser": self.releaser(),
                 "queues": self.queues,
                 "announcer": self.new_announcer(),
                 "logbook": self.new_logbook(),
@@ -354,10 +359,12 @@ def a_scheduler(database: Database, cache: redis.Redis, registry: Registry) -> S
 
 
 def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maintenance:
+    announcer = Announcer(redis_link=RedisLink(cache), stream=EventStream(cache), store=JobStore(database))
+    dependencies = DependencyStore(database)
     return Maintenance(
         **{
             "store": JobStore(database),
-            "dependencies": DependencyStore(database),
+            "releaser": Releaser(dependencies=dependencies, queues=Queues(cache), announcer=announcer),
             "partitions": PartitionStore(database),
             "flow": a_flow(database, cache),
             "keyring": Keyring(
@@ -371,7 +378,7 @@ def a_maintenance(database: Database, cache: redis.Redis, **parts: Any) -> Maint
                 runs=RunStore(database),
             ),
             "job_pruning": a_job_pruning(database),
-            "announcer": Announcer(redis_link=RedisLink(cache), stream=EventStream(cache), store=JobStore(database)),
+            "announcer": announcer,
             "queues": Queues(cache),
             "chores": Chores(cache),
             **parts,

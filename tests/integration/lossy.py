@@ -17,6 +17,7 @@ from chalicelib.jobs import ClaimedJob, Job, Outcome, RawId, Settlement
 from chalicelib.leases import Keeper
 from chalicelib.logbook import Logbook
 from chalicelib.redis_link import Batch, RedisLink
+from chalicelib.releaser import Releaser
 from chalicelib.settler import Settler
 from chalicelib.store.attempts import AttemptStore, Done
 from chalicelib.store.dependencies import DependencyStore
@@ -92,10 +93,12 @@ class Hands:
         self.in_doubt: dict[UUID, int | None] = {}  # what a lost answer was about: the attempt it made of it, if any
         self._settings = world.settings
         announcer = Announcer(redis_link=link, stream=world.stream, store=world.store)
+        dependencies = DependencyStore(world.store._database)
+        releaser = Releaser(dependencies=dependencies, queues=world.queues, announcer=announcer)
         self.fetcher = Fetcher(
             attempts=self.attempts,
             store=world.store,
-            dependencies=DependencyStore(world.store._database),
+            releaser=releaser,
             queues=world.queues,
             announcer=announcer,
             worker_id=worker_id,
@@ -103,7 +106,7 @@ class Hands:
         self._settler = Settler(
             attempts=self.attempts,
             store=world.store,
-            dependencies=DependencyStore(world.store._database),
+            releaser=releaser,
             queues=world.queues,
             announcer=announcer,
             logbook=Logbook(LogStore(world.store._database), announcer),
