@@ -10,7 +10,7 @@ export function Relatives({ dependencies: { depends_on, dependents, more } }: { 
     <div className="relatives" data-testid="relatives">
       {depends_on.length > 0 && <List title="Runs after" relatives={depends_on} />}
       {dependents.length > 0 && <List title="Runs before" relatives={dependents} />}
-      {more && <p className="text-muted">The first {dependents.length} that wait for it are shown.</p>}
+      {more && <p className="text-muted">There are more: the first {dependents.length} are shown.</p>}
     </div>
   );
 }

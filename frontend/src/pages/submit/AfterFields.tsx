@@ -1,15 +1,8 @@
-import type { ComponentProps } from "react";
 import { Select, TextInput } from "../../components/Field";
-import type { SubmitFields } from "../../optionfields";
-
-interface AfterFieldsProps {
-  readonly fields: SubmitFields;
-  readonly tie: (name: keyof SubmitFields) => ComponentProps<"input"> & ComponentProps<"select">;
-  readonly fault: string | undefined;
-}
+import type { PartProps } from "./UniqueFields";
 
 /** The jobs that must have ended before. */
-export function AfterFields({ fields, tie, fault }: AfterFieldsProps) {
+export function AfterFields({ fields, tie, fault }: PartProps) {
   return (
     <div className="form-columns">
       <TextInput label="Runs after" placeholder="no other job" hint="Ids of jobs, with commas between" fault={fault} {...tie("depends_on")} />

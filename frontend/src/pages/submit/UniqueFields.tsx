@@ -2,14 +2,15 @@ import type { ComponentProps } from "react";
 import { Select, TextInput } from "../../components/Field";
 import type { SubmitFields } from "../../optionfields";
 
-interface UniqueFieldsProps {
+/** Of a part of the form that shows and hides fields by what others say. */
+export interface PartProps {
   readonly fields: SubmitFields;
   readonly tie: (name: keyof SubmitFields) => ComponentProps<"input"> & ComponentProps<"select">;
   readonly fault: string | undefined;
 }
 
 /** That there is to be one such job. */
-export function UniqueFields({ fields, tie, fault }: UniqueFieldsProps) {
+export function UniqueFields({ fields, tie, fault }: PartProps) {
   return (
     <div className="grid gap-3">
       <label className="check">
