@@ -30,6 +30,7 @@ from chalicelib.figures import (
     busiest,
     largest_depths,
     largest_totals,
+    with_idle,
 )
 from chalicelib.queues import Queues
 from chalicelib.snapshots import Snapshot, Snapshots
@@ -130,7 +131,10 @@ class Statistics:
         forms: dict[str, int] | None = None
         connections: int | None = None
         keys: dict[str, KeyCounts] = {}
-        depths = largest_depths(self.depths())
+        totals, settings = self._totals(), self._settings.all()
+        depths = largest_depths(
+            with_idle(self.depths(), {each.queue for each in totals} | {each.name for each in settings})
+        )
         try:
             keys = self._queues.keys(list(depths))
             connections = self._connections.count()
@@ -141,12 +145,12 @@ class Statistics:
             metrics.Figures(
                 depths=depths,
                 keys=keys,
-                totals=largest_totals(self._totals()),
+                totals=largest_totals(totals),
                 workers=forms,
                 connections=connections,
                 retention=self._retained(),
                 schedules=self._snapshots.cached("schedules", self._schedules.figures, as_type=ScheduleFigures).value,
-                settings=self._settings.all()[:MOST_SERIES],
+                settings=settings[:MOST_SERIES],
             )
         )
 

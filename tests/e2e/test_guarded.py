@@ -13,7 +13,7 @@ import urllib3
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.e2e.conftest import ROOT, RunningStack
+from tests.e2e.conftest import ROOT, RunningStack, wait_until
 
 pytestmark = pytest.mark.timeout(600)  # the first test brings the stack up
 
@@ -105,12 +105,12 @@ def test_a_queue_is_paused_and_goes_on_on_the_command_line(guarded_stack: Runnin
 def test_what_went_on_can_be_read(guarded_stack: RunningStack) -> None:
     guarded_stack.wait_for(guarded_stack.submit("echo", 1)["id"], 15)
 
+    wait_until(lambda: b'queue_oldest_age_seconds{queue="default"}' in guarded_stack.get("/metrics").data, 15)
     counts = guarded_stack.get("/stats").json()["counts"]
     metrics = guarded_stack.get("/metrics")
     (worker,) = [each for each in guarded_stack.get("/workers").json() if each["form"] == "container"]
 
     assert counts["COMPLETED"] >= 1
-    assert b"queue_oldest_age_seconds{" in metrics.data
     assert metrics.headers["content-type"].startswith("text/plain")
     assert worker["concurrency"] == 16
     assert "submit" in {entry["action"] for entry in guarded_stack.get("/audit").json()}

@@ -189,6 +189,18 @@ def test_metrics_tell_of_jobs_workers_and_connections(world: World, statistics: 
     assert "jobscheduler_websocket_connections 1.0" in lines
 
 
+def test_metrics_tell_zeros_of_queues_that_are_empty_now(world: World, statistics: Statistics) -> None:
+    world.submit("echo", queue="done")
+    world.run_due()
+    QueueStore(statistics._settings._database).change("unused", QueueChange(max_running=7))
+
+    lines = statistics.metrics().splitlines()
+
+    for queue in ("done", "unused"):
+        assert f'jobscheduler_jobs{{queue="{queue}",status="QUEUED"}} 0.0' in lines
+        assert f'jobscheduler_queue_oldest_age_seconds{{queue="{queue}"}} 0.0' in lines
+
+
 def _sorted_labels(line: str) -> str:
     name, _, rest = line.partition("{")
     labels, _, value = rest.partition("}")
