@@ -221,12 +221,7 @@ class SubmitHeaders(Form, frozen=True, rename={"idempotency_key": "Idempotency-K
 class Batch(Form, frozen=True):
     """Many jobs, all or none."""
 
-    jobs: Annotated[
-        list[msgspec.Raw],
-        Meta(
-            min_length=1, max_length=MOST_JOBS, extra_json_schema={"items": {"$ref": "#/components/schemas/Submission"}}
-        ),
-    ]
+    jobs: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=MOST_JOBS)]  # schemas.py describes each
 
 
 class KeyForm(Form, frozen=True):

@@ -38,8 +38,9 @@ def _submissions(components: Mapping[str, Schema], registry: Registry, payloads:
     forms = {name.replace(" ", "_"): form for name, form in forms.items()}
     refs = [{"$ref": REF.format(name=name)} for name in forms]
     batch = copy.deepcopy(components["Batch"])
-    batch["properties"]["jobs"]["items"] = {"$ref": REF.format(name="Submission")}
-    return {"Submission": {"title": "Submission", "oneOf": refs}, "Batch": batch, **forms}
+    batch["properties"]["jobs"]["items"] = {"oneOf": refs}
+    alone = {"depends_on": {"items": {"type": "string"}}}  # it has no earlier ones whose places it could name
+    return {"Submission": {"title": "Submission", "oneOf": refs, "properties": alone}, "Batch": batch, **forms}
 
 
 def _submission(common: Schema, job_type: JobType, payload: Schema) -> Schema:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
+import jsonschema_rs
 import msgspec
 import pytest
+from uuid_utils.compat import uuid7
 
 from chalicelib import examples, resources
 from chalicelib.jobs import LEASE
@@ -179,6 +181,19 @@ def test_the_description_names_every_route_with_its_errors_and_security(api: Api
         assert {"422", "500", "503"} <= operation["responses"].keys() or route.name == "ready"
         assert ("401" in operation["responses"]) == (route.role is not None)
     assert resources.settings().auth_is_on is False
+
+
+def test_only_a_batch_is_described_to_name_places(api: Api) -> None:
+    described = msgspec.json.decode(api.get("/openapi.json").body)
+    by_place, by_id = ({"job_type": "echo", "payload": 1, "depends_on": [each]} for each in (0, str(uuid7())))
+
+    def is_valid(component: str, body: object) -> bool:
+        schema = {"$ref": f"#/components/schemas/{component}", "components": described["components"]}
+        return jsonschema_rs.is_valid(schema, body)
+
+    assert is_valid("Batch", {"jobs": [by_id, by_place]})
+    assert is_valid("Submission", by_id)
+    assert not is_valid("Submission", by_place)
 
 
 def test_examples_are_what_would_be_taken_and_answered() -> None:
