@@ -7,6 +7,7 @@ import pytest
 STACKS = "whole_stack", "guarded_stack"  # fixtures that take half a minute to start; the one with most tests first
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, so that none is left to one process at the end."""
     for item in items:
