@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 STACKS = "whole_stack", "guarded_stack"  # fixtures that take half a minute to start; the one with most tests first
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # xdist reads the marks in the first of the hooks that are not
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """The longest first, so that none is left to one process at the end."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
     items.sort(key=_rank)
+    yield
 
 
 def _group(item: pytest.Item) -> str:
