@@ -66,7 +66,7 @@ check: $(VENV)/tests ## Everything CI checks except the tests
 test: $(VENV)/tests ## All tests, against real Postgres and Redis
 	$(BIN)/python -m infra.local.dashboard
 	$(NODE) && npm --prefix frontend test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 fast: $(VENV)/tests ## The pure tests: no services needed
 	$(BIN)/python -m pytest tests/unit

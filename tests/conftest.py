@@ -1,31 +1,38 @@
-"""Which tests share a process, where several run them (`pytest -n`): those of one stack, else those of one file."""
+"""How `make test` shares the tests out among its processes: by the file, and all that use one stack together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import PurePath
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-STACKS = "whole_stack", "guarded_stack"  # fixtures that take half a minute to start; the one with most tests first
-
-
-@pytest.hookimpl(wrapper=True)  # xdist reads the marks in the first of the hooks that are not
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """The longest first, so that none is left to one process at the end."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=_rank)
-    yield
+E2E = PurePath("tests/e2e")
+GUARDED = {"test_admin_pages.py", "test_guarded.py", "test_sign_in.py"}
+WITH_THEIR_OWN = {"test_first_run.py", "test_live_faults.py"}
+LONGEST = "whole stack"
 
 
-def _group(item: pytest.Item) -> str:
-    return _stack(item) or str(item.path)
+class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Each process takes the next group when it has done one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
 
 
-def _rank(item: pytest.Item) -> int:
-    stack = _stack(item)
-    return STACKS.index(stack) if stack else len(STACKS)
+def group(nodeid: str) -> str:
+    file = PurePath(nodeid.partition("::")[0])
+    if file.parent != E2E or file.name in WITH_THEIR_OWN:
+        return str(file)
+    return "guarded stack" if file.name in GUARDED else LONGEST
 
 
-def _stack(item: pytest.Item) -> str | None:
-    return next((stack for stack in STACKS if stack in getattr(item, "fixturenames", [])), None)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> StackScheduling:
+    return StackScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: group(item.nodeid) != LONGEST)

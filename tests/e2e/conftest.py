@@ -137,7 +137,7 @@ def guarded_stack() -> Iterator[RunningStack]:
 @contextlib.contextmanager
 def running(name: str, **settings: str) -> Iterator[RunningStack]:
     BUILD.mkdir(parents=True, exist_ok=True)
-    directory = BUILD / name
+    directory = BUILD / (name + os.environ.get("PYTEST_XDIST_WORKER", ""))  # two processes never share one
     ports = {port: str(free_port()) for port in ("PORT", "AWS_PORT", "PG_PORT", "REDIS_PORT")}
     environment = {**os.environ, **ports, **settings, "STACK_DIR": str(directory)}
     call(environment, "reset") if directory.exists() else None

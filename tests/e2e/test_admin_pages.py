@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, Page, ViewportSize, WebSocketRoute, expect
 
-from tests.e2e.browsing import DESK, Look, Visits, examine, needs_browser, until_live
+from tests.e2e.browsing import DESK, SCREENSHOTS, Look, Visits, examine, needs_browser, until_live
 from tests.e2e.conftest import BUILD, RunningStack
-from tests.e2e.test_sign_in import ask
+from tests.e2e.test_sign_in import ask, sign_in
 
 pytestmark = needs_browser
 
@@ -423,3 +423,20 @@ def test_every_page_is_for_everyone(open_page: Open, schedule: Callable[..., str
         page.wait_for_load_state("networkidle")
         expect(page.get_by_test_id("loading")).to_have_count(0)
         examine(page, name, look)
+
+
+def test_a_viewer_sees_no_actions_on_queues(browser: Browser, guarded_stack: RunningStack) -> None:
+    viewer = ask(guarded_stack, "POST", "/keys", {"name": "looker", "role": "viewer"})
+    ask(guarded_stack, "PUT", "/queues/seen", {"max_running": 2})
+    page = browser.new_page(viewport=ViewportSize(width=1440, height=900))
+    page.goto(f"{guarded_stack.url}/#/queues")
+    sign_in(page, viewer["key"])
+
+    expect(page.locator('[data-row-id="seen"]')).to_contain_text("2 at a time", timeout=40_000)
+    expect(page.get_by_test_id("queue-pause")).to_have_count(0)
+    page.locator('[data-row-id="seen"] a').first.click()
+    expect(page.get_by_test_id("settings-words")).to_contain_text("2 at a time", timeout=15_000)
+    for action in ("queue-pause", "queue-more", "settings-save"):
+        expect(page.get_by_test_id(action)).to_have_count(0)
+    page.screenshot(path=SCREENSHOTS / "queue-viewer.png")
+    page.close()

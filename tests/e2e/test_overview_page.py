@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from tests.e2e.browsing import SCREENSHOTS, Look, Visits, examine, needs_browser, until_live
 from tests.e2e.conftest import RunningStack, wait_until
 from tests.e2e.test_dashboard import Wire
-from tests.e2e.test_sign_in import ask, sign_in
 
 pytestmark = needs_browser
 
@@ -292,23 +291,6 @@ def test_a_queue_that_is_not_there_says_so(page: Page, stack: RunningStack) -> N
     page.goto(f"{stack.url}/#/queues/nowhere")
 
     expect(page.get_by_test_id("no-queue")).to_be_visible(timeout=15_000)
-
-
-def test_a_viewer_sees_no_actions(browser: Browser, guarded_stack: RunningStack) -> None:
-    viewer = ask(guarded_stack, "POST", "/keys", {"name": "looker", "role": "viewer"})
-    ask(guarded_stack, "PUT", "/queues/seen", {"max_running": 2})
-    page = browser.new_page(viewport=ViewportSize(width=1440, height=900))
-    page.goto(f"{guarded_stack.url}/#/queues")
-    sign_in(page, viewer["key"])
-
-    expect(page.locator('[data-row-id="seen"]')).to_contain_text("2 at a time", timeout=40_000)
-    expect(page.get_by_test_id("queue-pause")).to_have_count(0)
-    page.locator('[data-row-id="seen"] a').first.click()
-    expect(page.get_by_test_id("settings-words")).to_contain_text("2 at a time", timeout=15_000)
-    for action in ("queue-pause", "queue-more", "settings-save"):
-        expect(page.get_by_test_id(action)).to_have_count(0)
-    page.screenshot(path=SCREENSHOTS / "queue-viewer.png")
-    page.close()
 
 
 def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(visit: Visits, stack: RunningStack, look: Look) -> None:
