@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from infra.bytecode import add_bytecode
+from infra.local.changes import one_at_a_time
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECTS = {"api": ROOT, "worker": ROOT / "worker_fn"}
@@ -23,7 +24,8 @@ def build(name: str, directory: Path) -> Path:
     chalice = Path(sys.executable).with_name("chalice")
     command = [str(chalice), "--project-dir", str(PROJECTS[name]), "package", "--stage", "local", str(directory)]
     environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    subprocess.run(command, check=True, capture_output=True, env=environment, timeout=110)
+    with one_at_a_time(ROOT, "deploy"):  # Chalice writes it into the checkout first, where a deploy would find half of it
+        subprocess.run(command, check=True, capture_output=True, env=environment, timeout=110)
     package = directory / "deployment.zip"
     add_bytecode(package)
     return package

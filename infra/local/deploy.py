@@ -19,6 +19,7 @@ from pathlib import Path
 from infra.bytecode import add_bytecode, kept_by_chalice
 from infra.local import aws
 from infra.local.changes import Stamps, digest, one_at_a_time
+from infra.local.native import is_lambdas_kind, make_native
 from infra.local.shell import run
 from infra.local.stack import ROOT, Stack
 from infra.local.steps import StepFailed
@@ -61,8 +62,9 @@ def deploy(stack: Stack, app: App, stamps: Stamps) -> bool:
     if stamps.matches(app.name, sources) and _is_deployed(stack, app):
         return False
     with one_at_a_time(ROOT, "deploy"):
-        _package(stack, app)
+        package = _package(stack, app)
         _chalice(stack, app, "deploy")
+        _forget_all_but(package)
     aws.save(stack)
     stamps.put(app.name, sources)
     return True
@@ -73,13 +75,23 @@ def _is_deployed(stack: Stack, app: App) -> bool:
     return bool(deployed) and all(aws.exists(stack, resource) for resource in deployed)
 
 
-def _package(stack: Stack, app: App) -> None:
+def _package(stack: Stack, app: App) -> Path:
     """Built, checked and compiled beforehand: Chalice deploys the package that it finds."""
     with tempfile.TemporaryDirectory() as directory:
         _chalice(stack, app, "package", directory)
         package = kept_by_chalice(app.directory, Path(directory))
     _check_package(app, package)
+    if not is_lambdas_kind():
+        make_native(package)
     add_bytecode(package)
+    return package
+
+
+def _forget_all_but(package: Path) -> None:
+    """Chalice keeps one of each version of the code, of seven megabytes."""
+    for each in package.parent.glob("*.zip"):
+        if each != package:
+            each.unlink()
 
 
 def _chalice(stack: Stack, app: App, command: str, *arguments: str) -> None:
