@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,29 @@ def test_an_images_program_starts_with_what_is_in_the_image(target: str, tmp_pat
     ran = subprocess.run([python, "-c", imported], **there, text=True, capture_output=True, check=False)
 
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.timeout(300)
+def test_the_deployer_packs_without_a_registry(tmp_path: Path) -> None:
+    """With what was brought into the image, and the settings that stand in it."""
+    (downloads,) = [value for kind, value in stage("deployer-venv") if kind == "RUN" and "/wheels" in value]
+    for command in downloads.replace("/venv/bin/pip", f"{sys.executable} -m pip").split("&&"):
+        words = shlex.split(command.replace("/wheels", str(tmp_path)))
+        subprocess.run(words, cwd=ROOT, check=True, capture_output=True, timeout=100)
+    settings = dict(each.split("=") for kind, value in stage("deployer") if kind == "ENV" for each in value.split())
+    put("requirements.txt", tmp_path / "app")
+    put("app.py", tmp_path / "app")
+    put(".chalice/*.json", tmp_path / "app")
+    put("chalicelib", tmp_path / "app")
+
+    chalice = [str(Path(sys.executable).with_name("chalice")), "package", "--stage", "local", str(tmp_path / "built")]
+    environment = {**os.environ, **settings, "PIP_FIND_LINKS": str(tmp_path), "AWS_DEFAULT_REGION": "us-east-1"}
+    subprocess.run(chalice, cwd=tmp_path / "app", env=environment, check=True, capture_output=True, timeout=110)
+
+    assert settings["PIP_NO_INDEX"] == "1"
+    with zipfile.ZipFile(tmp_path / "built" / "deployment.zip") as package:
+        packed = {name.partition("/")[0] for name in package.namelist()}
+    assert {"psycopg_binary", "hiredis", "msgspec", "uuid_utils", "redis", "yoyo"} <= packed
 
 
 def stage(target: str) -> list[tuple[str, str]]:
