@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import PurePath
 
 import pytest
@@ -36,3 +37,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> StackSc
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no process is left alone with it at the end."""
     items.sort(key=lambda item: group(item.nodeid) != LONGEST)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Half a character, which some tests log, would end the process that has to tell of it."""
+    report = yield
+    report.sections = [(title, _whole(text)) for title, text in report.sections]
+    return report
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
