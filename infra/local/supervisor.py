@@ -65,7 +65,8 @@ class Supervisor:
         return {info["name"]: info for info in self._call("getAllProcessInfo")}
 
     def is_up(self, name: str) -> bool:
-        return self.states()[name]["statename"] in RUNNING
+        """One that supervisord does not know is not up: an `up` that was killed may leave it so, until the next one."""
+        return self.states().get(name, {}).get("statename") in RUNNING
 
     def start(self, name: str) -> None:
         wait = False
