@@ -11,9 +11,9 @@ interface LastFailuresProps {
 
 export function LastFailures({ failures, error }: LastFailuresProps) {
   return (
-    <section className="box" aria-label="Last failures">
+    <section className="box" aria-label="Newest failed jobs">
       <h2 className="box-head">
-        Last failures
+        Newest failed jobs
         <a className="box-note link" href={hrefTo({ jobId: null, filter: { ...ALL_JOBS, status: "FAILED" } })}>
           All failed jobs
         </a>
