@@ -112,6 +112,12 @@ def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]
         yield connection
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unused_tables(shared_connection: psycopg.Connection[Any]) -> None:
+    """What other files wrote and deleted would be in the plans of this one, and which they were, chance decides."""
+    shared_connection.execute(f"TRUNCATE {', '.join(KEPT_BY_TESTS)}".encode())
+
+
 @pytest.fixture
 def conn(shared_connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     for table in (*KEPT_BY_TESTS, *KEPT_BY_RETENTION):
