@@ -13,7 +13,7 @@ import msgspec
 from chalicelib.announcer import Announcer
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.jobs import LEASE, ClaimedJob, Job, RawId
-from chalicelib.members import raw_id_of
+from chalicelib.members import member, raw_id_of
 from chalicelib.queues import Look, Queues
 from chalicelib.redis_link import Batch
 from chalicelib.releaser import Releaser
@@ -94,10 +94,15 @@ class Fetcher:
             return []
 
     def put_back(self, jobs: Sequence[Job]) -> None:
-        """Let others see jobs that we took and could not start."""
-        batch = self._announcer.batch()
-        self._queues.sync(jobs, batch)
-        batch.send()
+        """Let others see jobs that we took and could not start, wherever they stand by now: when our leases in Redis had ended,
+        or Redis had lost them, others may have claimed them, and their leases hold slots.
+
+        Raises QueueUnavailable or StoreUnavailable.
+        """
+        taken: dict[str, list[bytes]] = {}
+        for job in jobs:
+            taken.setdefault(job.queue, []).append(member(job))
+        self._return(taken, self._announcer.batch()).send()
 
     def _give_back_doubtful(self) -> None:
         """The answer to a claim was lost, or it claimed jobs that were moved to other queues, whose pause and limits were not

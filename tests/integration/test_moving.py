@@ -207,6 +207,25 @@ def test_a_reminder_left_behind_of_a_job_that_is_too_long_for_us_is_forgotten_to
     assert places(world, job) == [("new", "ready")]
 
 
+def test_a_job_too_long_for_us_that_another_has_claimed_meanwhile_keeps_its_slot(
+    world: World, database: Database, flow: Flow
+) -> None:
+    """Ours were the leases that Redis lost; a tick may hold such jobs for a quarter of an hour."""
+    flow.change("old", QueueChange(max_running=1))
+    job = world.submit(queue="old", timeout_seconds=600)
+    fetcher, short = world.fetcher(), timedelta(seconds=60)
+    (misfit,) = fetcher.follow_up(fetcher.fetch({"old": 10}, short), short)
+    world.cache.flushdb()
+    a_maintenance(database, world.cache).rebuild()
+    assert len(look(world.fetcher("another"), "old").jobs) == 1
+
+    fetcher.put_back([misfit])
+    world.submit(queue="old")
+
+    assert places(world, job) == [("old", "leased")]
+    assert look(world.fetcher("a third"), "old").jobs == []
+
+
 def test_a_moved_job_that_runs_meanwhile_is_left_to_who_runs_it(world: World) -> None:
     """It was taken from the old queue by one worker, and from the new one by another, who claims it first."""
     job = world.submit(queue="old")
