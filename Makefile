@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 STAGE ?= prod
+PROCESSES ?= 0
 BIN := $(VENV)/bin
 LOCAL := $(BIN)/python -m infra.local
 NODE = eval "$$($(BIN)/python -m infra.local.node)"
@@ -63,10 +64,10 @@ check: $(VENV)/tests ## Everything CI checks except the tests
 	$(BIN)/python -m infra.local.dashboard
 	$(NODE) && npm --prefix frontend run check
 
-test: $(VENV)/tests ## All tests, against real Postgres and Redis
+test: $(VENV)/tests ## All tests, against real Postgres and Redis (PROCESSES=2: at once, on a machine with cores to spare)
 	$(BIN)/python -m infra.local.dashboard
 	$(NODE) && npm --prefix frontend test
-	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --no-loadscope-reorder
 
 fast: $(VENV)/tests ## The pure tests: no services needed
 	$(BIN)/python -m pytest tests/unit

@@ -1,4 +1,4 @@
-"""How `make test` shares the tests out among its processes: by the file, and all that use one stack together."""
+"""How `make test PROCESSES=2` shares the tests out: by the file, and all that use one stack together."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> StackSc
     return StackScheduling(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no process is left alone with it at the end."""
-    items.sort(key=lambda item: group(item.nodeid) != LONGEST)
+    if hasattr(config, "workerinput"):  # one of several
+        items.sort(key=lambda item: group(item.nodeid) != LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

