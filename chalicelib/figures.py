@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -112,13 +112,6 @@ class RetentionFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 MOST_SERIES = 200  # that monitoring is told by name: a queue for each customer would be too many for it
 OTHER = "_other"  # stands for the rest; no queue is called so
-
-
-def with_idle(depths: Mapping[str, Depth], names: Iterable[str]) -> dict[str, Depth]:
-    """Those and, with nothing in them, those of the names that have none: who watches a number wants a 0, not that it is gone."""
-    idle = Depth(dict.fromkeys(UNFINISHED, 0), None)
-    told = {name: Depth({**idle.counts, **depth.counts}, depth.oldest_age_seconds) for name, depth in depths.items()}
-    return {**dict.fromkeys(names, idle), **told}
 
 
 def largest_depths(depths: Mapping[str, Depth]) -> dict[str, Depth]:

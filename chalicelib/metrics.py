@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chalicelib.figures import Depth, KeyCounts, RetentionFigures, ScheduleFigures, Total
+from chalicelib.figures import UNFINISHED, Depth, KeyCounts, RetentionFigures, ScheduleFigures, Total
 from chalicelib.histograms import cumulative
 from chalicelib.queue_settings import QueueSettings, Rate
 
@@ -18,7 +18,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is told. None: Redis did not say. workers: how many, by form. settings: of queues that somebody set."""
+    """All that is told. None: Redis did not say. depths: of empty queues too. workers: how many, by form. settings: of queues
+    that somebody set."""
 
     depths: Mapping[str, Depth]
     totals: Sequence[Total]
@@ -67,8 +68,8 @@ def _now(figures: Figures) -> Iterator[Metric]:
         "jobscheduler_queue_oldest_age_seconds", "How long the oldest due job has waited.", labels=["queue"]
     )
     for queue, depth in figures.depths.items():
-        for status, count in depth.counts.items():
-            jobs.add_metric([queue, status], count)
+        for status in UNFINISHED:  # who watches a number wants a zero, not that it is gone
+            jobs.add_metric([queue, status], depth.counts.get(status, 0))
         ages.add_metric([queue], depth.oldest_age_seconds or 0.0)
     yield from (jobs, ages)
     waiting = GaugeMetricFamily("jobscheduler_queue_keys", "Concurrency keys with jobs.", labels=["queue", "state"])

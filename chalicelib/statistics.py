@@ -30,7 +30,6 @@ from chalicelib.figures import (
     busiest,
     largest_depths,
     largest_totals,
-    with_idle,
 )
 from chalicelib.queues import Queues
 from chalicelib.snapshots import Snapshot, Snapshots
@@ -132,9 +131,8 @@ class Statistics:
         connections: int | None = None
         keys: dict[str, KeyCounts] = {}
         totals, settings = self._totals(), self._settings.all()
-        depths = largest_depths(
-            with_idle(self.depths(), {each.queue for each in totals} | {each.name for each in settings})
-        )
+        idle = {each.queue: NO_DEPTH for each in totals} | {each.name: NO_DEPTH for each in settings}
+        depths = largest_depths(idle | self.depths())
         try:
             keys = self._queues.keys(list(depths))
             connections = self._connections.count()

@@ -252,8 +252,6 @@ class Worker:
             logger.warning("jobs that need more time than is left", extra={"count": len(self._misfits)})
             try:
                 self._fetcher.put_back([*self._misfits.values()])
-            except (
-                QueueUnavailable,
-                StoreUnavailable,
-            ) as error:  # then others see them when our leases in Redis are over
+            except (QueueUnavailable, StoreUnavailable) as error:
+                # then others see them when our leases in Redis are over
                 logger.warning("they could not be put back", extra={"reason": str(error)})

@@ -12,6 +12,7 @@ import filecmp
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
@@ -22,7 +23,7 @@ DONE = f"compiled for {sys.implementation.cache_tag}".encode()
 
 
 def add_bytecode(package: Path) -> bool:
-    """Whether there was anything to do. The package is replaced in one move, so that none is ever half written."""
+    """Whether there was anything to do."""
     with zipfile.ZipFile(package) as zipped, tempfile.TemporaryDirectory() as directory:
         if zipped.comment == DONE:
             return False
@@ -30,10 +31,18 @@ def add_bytecode(package: Path) -> bool:
             name for name in zipped.namelist() if not name.endswith(COMPILED)
         ]  # a checkout's own are of anyone's Python
         zipped.extractall(directory, sources)
-        whole = package.with_suffix(".new")
-        _write(whole, {name: zipped.read(name) for name in sources} | _compiled(Path(directory)))
-        whole.replace(package)
+        write(package, {name: zipped.read(name) for name in sources} | _compiled(Path(directory)), DONE)
     return True
+
+
+def write(package: Path, files: Mapping[str, bytes], comment: bytes = b"") -> None:
+    """In one move, so that none is ever half written. files: their contents, by their names in the package."""
+    whole = package.with_suffix(".new")
+    with zipfile.ZipFile(whole, "w") as zipped:
+        zipped.comment = comment
+        for name, content in files.items():
+            zipped.writestr(_entry(name), content, compresslevel=6)
+    whole.replace(package)
 
 
 def kept_by_chalice(project: Path, built: Path) -> Path:
@@ -42,18 +51,18 @@ def kept_by_chalice(project: Path, built: Path) -> Path:
     return next(package for package in packages if filecmp.cmp(package, built / "deployment.zip", shallow=False))
 
 
+def forget_all_but(package: Path) -> None:
+    """Chalice keeps a package of each version of the code, of seven megabytes."""
+    for each in package.parent.glob("*.zip"):
+        if each != package:
+            each.unlink()
+
+
 def _compiled(root: Path) -> dict[str, bytes]:
     """By their names in the package. Nobody looks whether the source has changed since: it cannot."""
     mode = PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(root, quiet=2, stripdir=str(root), prependdir=LAMBDA_ROOT, invalidation_mode=mode)
     return {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.rglob(f"*{COMPILED}"))}
-
-
-def _write(package: Path, files: dict[str, bytes]) -> None:
-    with zipfile.ZipFile(package, "w") as zipped:
-        zipped.comment = DONE
-        for name, content in files.items():
-            zipped.writestr(_entry(name), content, compresslevel=6)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -29,7 +29,6 @@ def group(nodeid: str) -> str:
     return "guarded stack" if file.name in GUARDED else LONGEST
 
 
-@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> StackScheduling:
     return StackScheduling(config, log)
 

@@ -24,9 +24,7 @@ def build(name: str, directory: Path) -> Path:
     chalice = Path(sys.executable).with_name("chalice")
     command = [str(chalice), "--project-dir", str(PROJECTS[name]), "package", "--stage", "local", str(directory)]
     environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    with one_at_a_time(
-        ROOT, "deploy"
-    ):  # Chalice writes it into the checkout first, where a deploy would find half of it
+    with one_at_a_time(ROOT, "deploy"):  # Chalice writes into the checkout, where a deploy would find half a package
         subprocess.run(command, check=True, capture_output=True, env=environment, timeout=110)
     package = directory / "deployment.zip"
     add_bytecode(package)

@@ -16,7 +16,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.bytecode import add_bytecode, kept_by_chalice
+from infra.bytecode import add_bytecode, forget_all_but, kept_by_chalice
 from infra.local import aws
 from infra.local.changes import Stamps, digest, one_at_a_time
 from infra.local.native import is_lambdas_kind, make_native
@@ -64,7 +64,7 @@ def deploy(stack: Stack, app: App, stamps: Stamps) -> bool:
     with one_at_a_time(ROOT, "deploy"):
         package = _package(stack, app)
         _chalice(stack, app, "deploy")
-        _forget_all_but(package)
+        forget_all_but(package)
     aws.save(stack)
     stamps.put(app.name, sources)
     return True
@@ -85,13 +85,6 @@ def _package(stack: Stack, app: App) -> Path:
         make_native(package)
     add_bytecode(package)
     return package
-
-
-def _forget_all_but(package: Path) -> None:
-    """Chalice keeps one of each version of the code, of seven megabytes."""
-    for each in package.parent.glob("*.zip"):
-        if each != package:
-            each.unlink()
 
 
 def _chalice(stack: Stack, app: App, command: str, *arguments: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackagePath, distribution
 from pathlib import Path, PurePosixPath
 
-from infra.bytecode import DONE
+from infra.bytecode import DONE, write
 
 LAMBDAS_KIND = "Linux", "x86_64"
 
@@ -25,16 +25,12 @@ def is_lambdas_kind() -> bool:
 
 
 def make_native(package: Path) -> None:
-    """The package is replaced in one move. One that was finished before is native already."""
+    """One that was finished before is native already."""
     with zipfile.ZipFile(package) as zipped:
         if zipped.comment == DONE:
             return
         files = {name: zipped.read(name) for name in zipped.namelist()}
-    whole = package.with_suffix(".new")
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for name, content in _native(files).items():
-            zipped.writestr(name, content)
-    whole.replace(package)
+    write(package, _native(files))
 
 
 def _native(files: Files) -> Files:

@@ -32,9 +32,8 @@ def previous_release(directory: Path) -> str:
         raise NoHistory("no commit comes before the newest migration")
     archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
     directory.mkdir()
-    subprocess.run(
-        ["tar", "-x"], cwd=directory, input=archive, check=True
-    )  # Python's own wants another call before 3.11.4
+    # Python's own tarfile wants another call before 3.11.4
+    subprocess.run(["tar", "-x"], cwd=directory, input=archive, check=True)
     return commit
 
 

@@ -45,17 +45,20 @@ def test_the_deployer_packs_without_a_registry(tmp_path: Path) -> None:
     for command in downloads.replace("/venv/bin/pip", f"{sys.executable} -m pip").split("&&"):
         words = shlex.split(command.replace("/wheels", str(tmp_path)))
         subprocess.run(words, cwd=ROOT, check=True, capture_output=True, timeout=100)
-    settings = dict(each.split("=") for kind, value in stage("deployer") if kind == "ENV" for each in value.split())
+    deployer = stage("deployer")
+    settings = dict(each.split("=") for kind, value in deployer if kind == "ENV" for each in value.split())
     put("requirements.txt", tmp_path / "app")
     put("app.py", tmp_path / "app")
     put(".chalice/*.json", tmp_path / "app")
     put("chalicelib", tmp_path / "app")
 
     chalice = [str(Path(sys.executable).with_name("chalice")), "package", "--stage", "local", str(tmp_path / "built")]
-    environment = {**os.environ, **settings, "PIP_FIND_LINKS": str(tmp_path), "AWS_DEFAULT_REGION": "us-east-1"}
+    settings["PIP_FIND_LINKS"] = settings["PIP_FIND_LINKS"].replace("/wheels", str(tmp_path))
+    environment = {**os.environ, **settings, "AWS_DEFAULT_REGION": "us-east-1"}
     subprocess.run(chalice, cwd=tmp_path / "app", env=environment, check=True, capture_output=True, timeout=110)
 
     assert settings["PIP_NO_INDEX"] == "1"
+    assert ("COPY", "--from=deployer-venv /wheels /wheels") in deployer
     with zipfile.ZipFile(tmp_path / "built" / "deployment.zip") as package:
         packed = {name.partition("/")[0] for name in package.namelist()}
     assert {"psycopg_binary", "hiredis", "msgspec", "uuid_utils", "redis", "yoyo"} <= packed

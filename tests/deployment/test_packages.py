@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bytecode import add_bytecode, kept_by_chalice
+from infra.bytecode import add_bytecode, forget_all_but, kept_by_chalice
 from tests import packages
 from tests.packages import PROJECTS, ROOT
 
@@ -161,6 +161,15 @@ def _install(version: str, code: Path) -> None:
     place = ["--target", str(code), "--requirement", str(ROOT / "requirements.txt"), "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "install", "--quiet", *kind, *place]
     subprocess.run(command, check=True, capture_output=True, timeout=110)
+
+
+def test_of_all_packages_the_deployed_one_stays(tmp_path: Path) -> None:
+    for name in ("old.zip", "deployed.zip", "older.zip", "notes.txt"):
+        (tmp_path / name).touch()
+
+    forget_all_but(tmp_path / "deployed.zip")
+
+    assert {each.name for each in tmp_path.iterdir()} == {"deployed.zip", "notes.txt"}
 
 
 def _interpreter(version: str) -> tuple[str, ...]:

@@ -26,9 +26,8 @@ def row(page: Page, job_id: str) -> Locator:
 
 
 def test_a_submitted_job_is_seen_queued_running_and_completed(page: Page, stack: RunningStack) -> None:
-    submitted = stack.submit(
-        "process_data", {"user_id": 101, "seconds": 6}
-    )  # longer than a function's first call may take
+    longer_than_a_first_call = 6
+    submitted = stack.submit("process_data", {"user_id": 101, "seconds": longer_than_a_first_call})
     job = row(page, submitted["id"])
 
     expect(job).to_have_attribute("data-status", "RUNNING", timeout=5_000)

@@ -114,7 +114,7 @@ def shared_connection(addresses: Addresses) -> Iterator[psycopg.Connection[Any]]
 
 @pytest.fixture(scope="module", autouse=True)
 def unused_tables(shared_connection: psycopg.Connection[Any]) -> None:
-    """What other files wrote and deleted would be in the plans of this one, and which they were, chance decides."""
+    """An index keeps the pages of what was deleted, and so other files, in whatever order, would change this one's plans."""
     shared_connection.execute(f"TRUNCATE {', '.join(KEPT_BY_TESTS)}".encode())
 
 

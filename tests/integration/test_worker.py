@@ -221,12 +221,15 @@ def test_a_job_longer_than_the_budget_waits_for_another_worker(world: World) -> 
     assert world.cache.zcard("{q:default}:ready") == 1
 
 
-def test_a_worker_ends_well_when_redis_is_away_at_its_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("away", [QueueUnavailable, StoreUnavailable])
+def test_a_worker_ends_well_when_redis_or_postgres_is_away_at_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch, away: type[Exception]
+) -> None:
     world.submit(timeout_seconds=3600)
     worker = world.worker()
 
     def fail(_: Sequence[Job]) -> None:
-        raise QueueUnavailable("away")
+        raise away("away")
 
     monkeypatch.setattr(worker._fetcher, "put_back", fail)
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from chalicelib import metrics
-from chalicelib.figures import Depth, RetentionFigures, ScheduleFigures, Total
+from chalicelib.figures import UNFINISHED, Depth, RetentionFigures, ScheduleFigures, Total
 from chalicelib.histograms import counted
 from chalicelib.metrics import Figures
 from chalicelib.queue_settings import QueueSettings, Rate
@@ -29,10 +30,9 @@ def samples(**figures: Any) -> dict[tuple[str, ...], float]:
 def test_what_there_is_now_is_told_by_queue_and_status() -> None:
     found = samples(depths={"a": Depth({"QUEUED": 3, "RUNNING": 1}, 12.5), "b": Depth({"SCHEDULED": 2}, None)})
 
-    assert found == {
-        ("jobscheduler_jobs", "a", "QUEUED"): 3,
-        ("jobscheduler_jobs", "a", "RUNNING"): 1,
-        ("jobscheduler_jobs", "b", "SCHEDULED"): 2,
+    counts = {("a", "QUEUED"): 3, ("a", "RUNNING"): 1, ("b", "SCHEDULED"): 2}
+    jobs = {("jobscheduler_jobs", *each): counts.get(each, 0) for each in product("ab", UNFINISHED)}
+    assert found == jobs | {
         ("jobscheduler_queue_oldest_age_seconds", "a"): 12.5,
         ("jobscheduler_queue_oldest_age_seconds", "b"): 0,
     }

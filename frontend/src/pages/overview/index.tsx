@@ -11,7 +11,7 @@ import { useFailures, useHistory, useStats, type SystemNow } from "../../queries
 import { relative, timeOfDay } from "../../times";
 import { BusyQueues } from "./BusyQueues";
 import { Counts, Vitals } from "./Figures";
-import { LastFailures } from "./LastFailures";
+import { NewestFailed } from "./NewestFailed";
 import { usePause } from "./usePause";
 
 const route = getRouteApi("/");
@@ -60,7 +60,7 @@ export function OverviewPage() {
             <HistoryCharts history={pause.shown.history} range={range} isOld={isOld} />
             <div className="pair">
               <BusyQueues queues={now?.queues} />
-              <LastFailures failures={pause.shown.failures} error={failures.error} />
+              <NewestFailed failures={pause.shown.failures} error={failures.error} />
             </div>
           </div>
         )}

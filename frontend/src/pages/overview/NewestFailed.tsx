@@ -3,13 +3,13 @@ import { ALL_JOBS } from "../../jobs";
 import type { Failure } from "../../queries";
 import { hrefTo } from "../../route";
 
-interface LastFailuresProps {
+interface NewestFailedProps {
   /** undefined: they are being read. */
   readonly failures: readonly Failure[] | undefined;
   readonly error: Error | null;
 }
 
-export function LastFailures({ failures, error }: LastFailuresProps) {
+export function NewestFailed({ failures, error }: NewestFailedProps) {
   return (
     <section className="box" aria-label="Newest failed jobs">
       <h2 className="box-head">
