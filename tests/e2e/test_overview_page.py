@@ -301,4 +301,8 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(visit: Visits, stac
 
     for path in PAGES:
         show(page, stack, path)
+        if path == "/":
+            expect(page.get_by_test_id("connections")).to_have_text(
+                re.compile(r"\d"), timeout=10_000
+            )  # the first Stats
         examine(page, path.strip("/").replace("/", "-") or "overview", look)

@@ -14,27 +14,25 @@ import pytest
 from chalicelib.errors import InvalidInput, ScheduleExists, ScheduleNotFound
 from chalicelib.firing import LOOK_EVERY, Ticker
 from chalicelib.handlers.registry import JobContext, job
-from chalicelib.jobs import Job
 from chalicelib.redis_link import connect
 from chalicelib.schedule_forms import Definition, NamedDefinition, Preview
 from chalicelib.schedule_views import schedule_view
 from chalicelib.schedules import Firing, Misfire, Overlap
 from chalicelib.store.database import Database
 from chalicelib.store.firings import Fired, FiringStore
-from chalicelib.store.lists import JobFilter
 from chalicelib.store.schedules import ScheduleStore
 from chalicelib.submissions import Submission
 from chalicelib.timetable import Timetable
 from infra.local.ports import free_port
 from infra.local.services import Addresses
 from tests.integration.conftest import World, a_maintenance, a_scheduler, a_timetable, listed
+from tests.integration.schedules import ECHO, jobs
 
 
 class Count(msgspec.Struct):
     to: int
 
 
-ECHO = Submission(job_type="echo", payload=msgspec.Raw(b'{"n":1}'))
 MINUTE = timedelta(minutes=1)
 
 
@@ -54,11 +52,6 @@ def at_definition(at: datetime, **fields: Any) -> Definition:
 def make_due(conn: psycopg.Connection[Any], late: timedelta = timedelta(0)) -> None:
     """As if each schedule had been saved before the last time that its expression names. late: how long before that."""
     conn.execute("UPDATE schedules SET next_run_at = date_trunc('hour', now()) - %s WHERE NOT paused", [late])
-
-
-def jobs(world: World) -> list[Job]:
-    """Submitted by schedules, oldest first."""
-    return world.lists.page(JobFilter()).jobs[::-1]
 
 
 # Keeping schedules
