@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from operator import itemgetter
 from uuid import UUID
@@ -13,8 +13,8 @@ import msgspec
 from chalicelib.announcer import Announcer
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
 from chalicelib.jobs import LEASE, ClaimedJob, Job, RawId
-from chalicelib.members import member, raw_id_of
-from chalicelib.queues import Look, Queues
+from chalicelib.members import raw_id_of
+from chalicelib.queues import NO_LEASE, Look, Queues
 from chalicelib.redis_link import Batch
 from chalicelib.releaser import Releaser
 from chalicelib.store.attempts import AttemptStore
@@ -56,7 +56,8 @@ class Fetcher:
         self._queues = queues
         self._announcer = announcer
         self._worker_id = worker_id
-        self._in_doubt: Entries = {}
+        self._in_doubt: Looks = {}
+        self._too_long: list[Looks] = []
 
     def fetch(self, shares: Mapping[str, int], fits: timedelta) -> Fetched:
         """Jobs, now RUNNING and ours, best first. shares: at most so many of each queue.
@@ -67,12 +68,12 @@ class Fetcher:
         self._give_back_doubtful()
         taken = self._queues.take(shares, LEASE)
         if taken.is_lost:
-            self._return(_members(taken.looks), self._announcer.batch()).send()
+            self._return(taken.looks, self._announcer.batch()).send()
             return Fetched([], {}, is_lost=True)
         ids = _in_order([look.members for look in taken.looks.values()])
         if not ids:
             return Fetched([], taken.looks)
-        self._in_doubt = _members(taken.looks)
+        self._in_doubt = taken.looks
         claimed, self._in_doubt = _sorted_out(self._attempts.claim(ids, self._worker_id, LEASE, fits), self._in_doubt)
         self._announcer.is_watched = taken.is_watched
         jobs = [claimed[job_id] for job_id in ids if job_id in claimed]
@@ -81,8 +82,8 @@ class Fetcher:
     def follow_up(self, fetched: Fetched, fits: timedelta) -> list[Job]:
         """Tell watchers, and put Redis right about what Postgres refused: whoever changed those rows may have told nobody.
 
-        Returns what was refused because it may run longer than ``fits``. Never raises: the claimed jobs are ours, whoever else
-        is away.
+        Returns what was refused because it may run longer than ``fits``, and is kept from others until ``put_back``, or until our
+        leases in Redis are over. Never raises: the claimed jobs are ours, whoever else is away.
         """
         try:
             if fetched.jobs and not fetched.was_told:
@@ -93,16 +94,21 @@ class Fetcher:
             logger.warning("redis could not be put right", extra={"reason": str(error)})
             return []
 
-    def put_back(self, jobs: Sequence[Job]) -> None:
-        """Let others see jobs that we took and could not start, wherever they stand by now: when our leases in Redis had ended,
-        or Redis had lost them, others may have claimed them, and their leases hold slots.
+    def put_back(self) -> int:
+        """Let others see the jobs that ``follow_up`` returned, but those that they have taken meanwhile: our leases in Redis may
+        have ended, or be lost. Returns how many there were.
 
         Raises QueueUnavailable or StoreUnavailable.
         """
-        taken: dict[str, list[bytes]] = {}
-        for job in jobs:
-            taken.setdefault(job.queue, []).append(member(job))
-        self._return(taken, self._announcer.batch()).send()
+        if not self._too_long:
+            return 0
+        batch = self._announcer.batch()
+        for looks in self._too_long:
+            self._return(looks, batch)
+        batch.send()
+        jobs = {job_id for looks in self._too_long for job_id in _ids(looks)}
+        self._too_long = []
+        return len(jobs)
 
     def _give_back_doubtful(self) -> None:
         """The answer to a claim was lost, or it claimed jobs that were moved to other queues, whose pause and limits were not
@@ -110,10 +116,11 @@ class Fetcher:
         if self._in_doubt:
             given_back = self._attempts.disown(_ids(self._in_doubt), self._worker_id)
             batch = self._return(self._in_doubt, self._announcer.batch())
+            self._queues.release(given_back, batch)  # Redis may know our leases from their rows
             self._announcer.send(batch, [job.id for job in given_back])
             self._in_doubt = {}
 
-    def _return(self, taken: Entries, batch: Batch) -> Batch:
+    def _return(self, taken: Looks, batch: Batch) -> Batch:
         """To where their rows say."""
         ids = _ids(taken)
         rows = self._store.standing(ids) if ids else []
@@ -129,13 +136,15 @@ class Fetcher:
         return True
 
     def _correct(self, fetched: Fetched, fits: timedelta) -> list[Job]:
-        taken = _members(fetched.looks)
-        if sum(map(len, taken.values())) == len(fetched.jobs):
+        taken = fetched.looks
+        if sum(len(look.members) for look in taken.values()) == len(fetched.jobs):
             return []
         refused = [*dict.fromkeys(_ids(taken)).keys() - {job.id for job in fetched.jobs}]
         buried = self._attempts.bury(refused) if refused else []
         rows = self._store.standing(refused) if refused else []
         misfits = [row for row in rows if row.finished_at is None and row.timeout > fits]
+        if misfits:
+            self._too_long.append(_only(taken, {row.raw_id for row in misfits}))
         batch = self._announcer.batch()
         own = {row.raw_id: row.queue for row in rows} | {job.raw_id: job.queue for job in fetched.jobs}
         self._put_right(taken, [row for row in rows if row not in misfits], own, batch)
@@ -143,38 +152,41 @@ class Fetcher:
         self._releaser.follow([job_id.bytes for job_id in buried])
         return misfits
 
-    def _put_right(self, taken: Entries, rows: Sequence[Job], own: Mapping[RawId, str], batch: Batch) -> None:
+    def _put_right(self, taken: Looks, rows: Sequence[Job], own: Mapping[RawId, str], batch: Batch) -> None:
         """First where they belong, then where they were taken: what was moved meanwhile, or is gone, is in no queue but its own.
 
         own: the queues that the rows name.
         """
-        self._queues.sync(rows, batch)
-        for queue, members in taken.items():
-            strays = [entry for entry in members if own.get(raw_id_of(entry)) != queue]
+        ends = {(queue, raw_id_of(entry)): look.lease_end for queue, look in taken.items() for entry in look.members}
+        self._queues.give_back(((row, ends.get((row.queue, row.raw_id), NO_LEASE)) for row in rows), batch)
+        for queue, look in taken.items():
+            strays = [entry for entry in look.members if own.get(raw_id_of(entry)) != queue]
             if strays:
                 logger.warning("reminders of deleted or moved jobs", extra={"queue": queue, "count": len(strays)})
                 self._queues.forget(queue, strays, batch)
 
 
-Entries = Mapping[str, Sequence[bytes]]  # members, by the queue that they were taken from
+Looks = Mapping[str, Look]  # by queue
 
 
-def _members(looks: Mapping[str, Look]) -> Entries:
-    return {queue: look.members for queue, look in looks.items()}
+def _only(looks: Looks, raw_ids: Collection[RawId]) -> Looks:
+    return {
+        queue: msgspec.structs.replace(look, members=[each for each in look.members if raw_id_of(each) in raw_ids])
+        for queue, look in looks.items()
+    }
 
 
-def _ids(taken: Entries) -> list[UUID]:
-    return [UUID(bytes=raw_id_of(entry)) for members in taken.values() for entry in members]
+def _ids(taken: Looks) -> list[UUID]:
+    return [UUID(bytes=raw_id_of(entry)) for look in taken.values() for entry in look.members]
 
 
-def _sorted_out(claimed: Sequence[ClaimedJob], taken: Entries) -> tuple[dict[RawId, ClaimedJob], Entries]:
+def _sorted_out(claimed: Sequence[ClaimedJob], taken: Looks) -> tuple[dict[RawId, ClaimedJob], Looks]:
     """Those that are in a queue they were taken from, by id; and what was taken of the others."""
-    places = {(raw_id_of(entry), queue) for queue, members in taken.items() for entry in members}
+    places = {(raw_id_of(entry), queue) for queue, look in taken.items() for entry in look.members}
     moved = {job.raw_id for job in claimed if (job.raw_id, job.queue) not in places}
     if not moved:
         return {job.raw_id: job for job in claimed}, {}
-    strays = {queue: [each for each in members if raw_id_of(each) in moved] for queue, members in taken.items()}
-    return {job.raw_id: job for job in claimed if job.raw_id not in moved}, strays
+    return {job.raw_id: job for job in claimed if job.raw_id not in moved}, _only(taken, moved)
 
 
 def _in_order(taken: Sequence[Sequence[bytes]]) -> list[RawId]:

@@ -8,8 +8,24 @@ from __future__ import annotations
 from chalicelib.throttle import ALLOWANCE
 from chalicelib.turns import CALL_UP, SERVE
 
-# What both sync scripts do: jobs that leave ``leased`` where no slot was left are news to workers. They know COPY and LEASED.
+# What both sync scripts do. They know COPY and LEASED. A lease ends with what its taker says, not with what others read in the
+# row: he may be claiming it just now, and it holds a slot. Jobs that leave ``leased`` where no slot was left are news to workers.
 _FREE = """
+-- What was said of jobs: members, and scores and members as ZADD takes them, both without those whose leases stay; and these.
+local function told(step, lease)
+  local all, members, scored, leased = {}, {}, {}, {}
+  for i = 4 + step, #ARGV, step do all[#all + 1] = ARGV[i] end
+  if lease == 'any' then return all, step == 2 and {unpack(ARGV, 5)}, leased end
+  for n, ends in ipairs(redis.call('ZMSCORE', LEASED, unpack(all))) do
+    if ends and tonumber(ends) ~= tonumber(lease) then leased[#leased + 1] = all[n]
+    else
+      members[#members + 1] = all[n]
+      scored[#scored + 1], scored[#scored + 2] = ARGV[3 + 2 * n], all[n]
+    end
+  end
+  return members, scored, leased
+end
+
 local function leave_leased(members)
   local freed = redis.call('ZREM', LEASED, unpack(members))
   if freed == 0 then return false end
@@ -22,21 +38,22 @@ end
 # ARGV[1]  channel to wake workers on
 # ARGV[2]  the queue's name, which they are told
 # ARGV[3]  where the jobs belong: 1 to 3 as in KEYS, 4 for nowhere
-# ARGV[4…] score and member of each; nowhere: members only
+# ARGV[4]  which leases end: 'any', or those that end at this time, in ms; 0: none
+# ARGV[5…] score and member of each; nowhere: members only
 # returns  nothing
 SYNC = (
     "local READY, DELAYED, LEASED, COPY = unpack(KEYS)"
     + _FREE
     + """
-local place, step = tonumber(ARGV[3]), ARGV[3] == '4' and 1 or 2
+local place = tonumber(ARGV[3])
 local is_news = place == 1 and redis.call('EXISTS', READY) == 0
 local soonest = redis.call('ZRANGE', DELAYED, 0, 0)[1]
-local members = {}
-for i = 3 + step, #ARGV, step do members[#members + 1] = ARGV[i] end
+local members, scored = told(place == 4 and 1 or 2, ARGV[4])
+if #members == 0 then return end
 if place ~= 1 then redis.call('ZREM', READY, unpack(members)) end
 if place ~= 2 then redis.call('ZREM', DELAYED, unpack(members)) end
 if place ~= 3 and leave_leased(members) then is_news = true end
-if place < 4 then redis.call('ZADD', KEYS[place], unpack(ARGV, 4)) end
+if place < 4 then redis.call('ZADD', KEYS[place], unpack(scored)) end
 local head = place == 2 and redis.call('ZRANGE', DELAYED, 0, 0)[1]
 if is_news or (head and head ~= soonest) then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 """
@@ -51,17 +68,22 @@ SYNC_KEYED = (
     + _FREE
     + CALL_UP
     + """
-local place, step = tonumber(ARGV[3]), ARGV[3] == '4' and 1 or 2
+local place = tonumber(ARGV[3])
 local is_news, had_turns = false, redis.call('EXISTS', TURNS) == 1
 local soonest = redis.call('ZRANGE', DELAYED, 0, 0)[1]
-local members, slots = {}, {}
-for i = 3 + step, #ARGV, step do members[#members + 1] = ARGV[i] end
-for i, m in ipairs(members) do slots[2 * i - 1], slots[2 * i] = 0, m end
+local function hold_slots(members)
+  local slots = {}
+  for i, m in ipairs(members) do slots[2 * i - 1], slots[2 * i] = 0, m end
+  if #members > 0 then redis.call('ZADD', SLOTS, unpack(slots)) end
+end
+local members, scored, leased = told(place == 4 and 1 or 2, ARGV[4])
+hold_slots(leased)
+if #members == 0 then return end
 if place ~= 1 then redis.call('ZREM', LINES, unpack(members)) end
 if place ~= 2 then redis.call('ZREM', DELAYED, unpack(members)) end
 if place ~= 3 and leave_leased(members) then is_news = true end
-if place < 4 then redis.call('ZADD', KEYS[place], unpack(ARGV, 4)) end
-if place == 3 then redis.call('ZADD', SLOTS, unpack(slots)) return end
+if place < 4 then redis.call('ZADD', KEYS[place], unpack(scored)) end
+if place == 3 then return hold_slots(members) end
 local freed = redis.call('ZREM', SLOTS, unpack(members)) > 0
 for _, key in ipairs(keys_of(members)) do
   if freed and redis.call('ZREM', PARKED, key) == 1 then is_news = true end
@@ -130,7 +152,8 @@ end
 # KEYS     ready, delayed, leased, lines; slots, turns, parked; the queue's throttle, its mark and its pace
 # ARGV[1]  limit     most jobs to take, at most 2,000
 # ARGV[2]  lease_ms  how long they are hidden from other workers
-# returns  ms until there may be more (0: there is, -1: nobody can tell), the queue's weight, then members, best first.
+# returns  ms until there may be more (0: there is, -1: nobody can tell), the queue's weight, when the leases end, then members,
+#          best first.
 #          Where the queue has no slot, or a pace, the wait is the slot's or the pace's: other jobs that come due change nothing.
 TAKE = (
     """
@@ -195,6 +218,6 @@ local function wait_for_more()
   if waits and free_slots() > 0 then return 0 end
   return soonest(free_slots() > 0 and {DELAYED, LEASED, PARKED} or {LEASED})
 end
-return {wait_for_more(), weight or '1', unpack(taken)}
+return {wait_for_more(), weight or '1', lease_end, unpack(taken)}
 """
 )

@@ -7,14 +7,16 @@ A job is in at most one of its queue's sets, all under one hash tag; finished jo
     delayed  score: run_at                    not yet
     leased   score: when the lease ends       somebody has it
 
-All of it can be lost: ``sync`` puts each job where its row says, in any order and any number of times.
+All of it can be lost: ``sync`` puts each job where its row says, in any order and any number of times. Only a lease is more than
+rows say: it hides a job, and holds a slot, from the moment that somebody takes it until he has claimed it. So it ends by its
+taker, by its time, or with the job, and never by who read before that the job waits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final, Literal
 
 import msgspec
 import redis
@@ -28,18 +30,22 @@ from chalicelib.throttle import throttle_of
 from chalicelib.turns import turns_of
 
 CHUNK = 1_000  # members a script call: with their scores far below what Lua's unpack takes (8,000)
+Lease = int | Literal["any"]  # which one ends: that which ends at this time, in ms
+NO_LEASE: Final = 0
+ANY_LEASE: Final = "any"
 MOST_NAMES = 200  # of queues, before those that are empty are forgotten: every look at the queues looks at all
 
 
 class Look(msgspec.Struct, frozen=True):
     """What one look at a queue brought. wait: until there may be more, zero: there is; None: nobody can tell.
 
-    weight: the queue's share of the workers' turns.
+    weight: the queue's share of the workers' turns. lease_end: of all its members, in ms, by the clock of Redis.
     """
 
     members: list[bytes]
     wait: timedelta | None
     weight: float
+    lease_end: int = 0
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -61,12 +67,27 @@ class Queues:
         self._is_lost = False  # as the last take found
 
     def sync(self, jobs: Iterable[Job], batch: Batch) -> None:
-        """Put each job where its row says, and wake sleeping workers when there is something to take sooner than before."""
+        """Put each job where its row says, and wake sleeping workers when there is something to take sooner than before.
+
+        Of a job that waits, as we read, a lease goes on: its taker may be claiming it just now.
+        """
+        self._sync(((job, NO_LEASE) for job in jobs), batch)
+
+    def give_back(self, jobs: Iterable[tuple[Job, int]], batch: Batch) -> None:
+        """The same by who took them: his own lease, which ends then (``Look.lease_end``), ends now."""
+        self._sync(jobs, batch)
+
+    def release(self, jobs: Iterable[Job], batch: Batch) -> None:
+        """The same by who knows that nobody has them: their leases end, whosever they are."""
+        self._sync(((job, ANY_LEASE) for job in jobs), batch)
+
+    def _sync(self, jobs: Iterable[tuple[Job, Lease]], batch: Batch) -> None:
         placed = _Places()
-        for job in jobs:
+        for job, lease in jobs:
             # One that waits for others is not here, unless it was let go since its row was read: then it has to stay.
             if job.status is not JobStatus.BLOCKED:
-                placed.add(job, *_place(job))
+                place, score = _place(job)
+                placed.add(job, place, score, lease if place in (READY, DELAYED) else ANY_LEASE)
         self._put(placed, batch)
 
     def hold(self, jobs: Iterable[Ranked], until: datetime, batch: Batch) -> None:
@@ -214,38 +235,38 @@ class _Places:
         self.plain = _Calls()
         self.keyed = _Calls()
 
-    def add(self, job: Ranked, place: int, score: int | None) -> None:
-        self.add_entry(job.queue, member(job), place, score)
+    def add(self, job: Ranked, place: int, score: int | None, ends: Lease = ANY_LEASE) -> None:
+        self.add_entry(job.queue, member(job), place, score, ends)
 
-    def add_entry(self, queue: str, entry: bytes, place: int, score: int | None) -> None:
+    def add_entry(self, queue: str, entry: bytes, place: int, score: int | None, ends: Lease = ANY_LEASE) -> None:
         calls = self.keyed if is_keyed(entry) else self.plain
-        calls.add(queue, entry, place, score)
+        calls.add(queue, entry, place, score, ends)
 
     def queues(self) -> set[str]:
-        return {*self.plain.queues, *self.keyed.queues}
+        return {queue for queue, _ in (*self.plain.sets, *self.keyed.sets)}
 
 
 class _Calls:
     """Arguments for one of the sync scripts."""
 
     def __init__(self) -> None:
-        self.queues: dict[str, tuple[list[Any], list[Any], list[Any], list[Any]]] = {}
+        self.sets: dict[tuple[str, Lease], tuple[list[Any], list[Any], list[Any], list[Any]]] = {}
 
-    def add(self, queue: str, entry: bytes, place: int, score: int | None) -> None:
-        sets = self.queues.get(queue)
+    def add(self, queue: str, entry: bytes, place: int, score: int | None, ends: Lease) -> None:
+        sets = self.sets.get((queue, ends))
         if sets is None:
-            sets = self.queues[queue] = ([], [], [], [])
+            sets = self.sets[queue, ends] = ([], [], [], [])
         if score is not None:
             sets[place].append(score)
         sets[place].append(entry)
 
     def calls(self) -> Iterator[tuple[str, list[Any]]]:
         """For each queue as many calls as it takes."""
-        for queue, sets in self.queues.items():
+        for (queue, ends), sets in self.sets.items():
             for place, parts in enumerate(sets):
                 size = CHUNK if place == NOWHERE else 2 * CHUNK
                 for start in range(0, len(parts), size):
-                    yield queue, [place + 1, *parts[start : start + size]]
+                    yield queue, [place + 1, ends, *parts[start : start + size]]
 
 
 def _known(scores: Sequence[Sequence[float | None]]) -> list[list[bool]]:
@@ -263,8 +284,8 @@ def _counts(turns: int, plain: float | None, parked: int) -> KeyCounts:
     return KeyCounts(turns - (plain is not None), parked)
 
 
-def _look(wait: int, weight: bytes, *members: bytes) -> Look:
-    return Look([*members], None if wait < 0 else timedelta(milliseconds=wait), float(weight))
+def _look(wait: int, weight: bytes, lease_end: int, *members: bytes) -> Look:
+    return Look([*members], None if wait < 0 else timedelta(milliseconds=wait), float(weight), lease_end)
 
 
 def _place(job: Job) -> tuple[int, int | None]:

@@ -131,7 +131,7 @@ class Settler:
         self.completed += sum(job.status is JobStatus.COMPLETED for job in settled)
         self.failed += sum(job.status is JobStatus.FAILED for job in settled)
         batch = self._announcer.batch()
-        self._queues.sync(settled, batch)
+        self._queues.release(settled, batch)
         self._tell(lambda: self._announcer.send(batch, [job.id for job in settled]))
         _log(settled)
         self._let_go(with_dependents(settled))
@@ -159,7 +159,7 @@ class Settler:
             row.id: row for row in self._insist(lambda: self._store.standing([each.job.id for each in settlements]))
         }
         batch = self._announcer.batch()
-        self._queues.sync(rows.values(), batch)
+        self._queues.release(rows.values(), batch)
         self._tell(lambda: self._announcer.send(batch, [*rows]))
         self._let_go(with_dependents(rows.values()))
         self._settle(

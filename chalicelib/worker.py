@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
 from datetime import timedelta
-from uuid import UUID
 
 from chalicelib.attempt import Attempt, StopReason
 from chalicelib.errors import QueueUnavailable, StoreUnavailable
@@ -21,7 +20,7 @@ from chalicelib.executor import Executor
 from chalicelib.fetcher import Fetched, Fetcher
 from chalicelib.hand import Hand
 from chalicelib.handlers.registry import Registry
-from chalicelib.jobs import ClaimedJob, Job, Released
+from chalicelib.jobs import ClaimedJob, Released
 from chalicelib.leases import Keeper
 from chalicelib.queues import Queues
 from chalicelib.rota import LOOK_AGAIN_SECONDS, Rota
@@ -96,7 +95,6 @@ class Worker:
         self._stopping = threading.Event()
         self._hurrying = threading.Event()
         self._closed = threading.Event()
-        self._misfits: dict[UUID, Job] = {}
         self._only = frozenset(only)
         self._rota = Rota()
         self._names_read_at = 0.0
@@ -171,7 +169,7 @@ class Worker:
             self._rota.saw(name, shares[name], look)
         self._start(fetched.jobs, asked_at)
         if fetched.looks:
-            self._misfits.update({job.id: job for job in self._fetcher.follow_up(fetched, budget.left)})
+            self._fetcher.follow_up(fetched, budget.left)
         return fetched
 
     def _start_over(self) -> None:
@@ -248,10 +246,10 @@ class Worker:
             self._hand.changed.wait(0.1)
 
     def _put_back_misfits(self) -> None:
-        if self._misfits:
-            logger.warning("jobs that need more time than is left", extra={"count": len(self._misfits)})
-            try:
-                self._fetcher.put_back([*self._misfits.values()])
-            except (QueueUnavailable, StoreUnavailable) as error:
-                # then others see them when our leases in Redis are over
-                logger.warning("they could not be put back", extra={"reason": str(error)})
+        try:
+            count = self._fetcher.put_back()
+        except (QueueUnavailable, StoreUnavailable) as error:  # then others see them when our leases in Redis are over
+            logger.warning("what is too long for us could not be put back", extra={"reason": str(error)})
+            return
+        if count:
+            logger.warning("jobs that need more time than is left", extra={"count": count})

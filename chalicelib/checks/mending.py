@@ -58,6 +58,6 @@ class Mending:
     def _sync_page(self, ids: Sequence[UUID]) -> int:
         jobs = [job for job in self._store.standing(ids) if job.status in LIVE]
         batch = self._redis_link.batch()
-        self._queues.sync(jobs, batch)
+        self._queues.release(jobs, batch)
         batch.send()
         return len(jobs)

@@ -91,6 +91,7 @@ class Hands:
         self.attempts = HardOfHearing(world.attempts._database)
         self.hand = Hand(4)
         self.in_doubt: dict[UUID, int | None] = {}  # what a lost answer was about: the attempt it made of it, if any
+        self.lease_ends: dict[UUID, float | None] = {}  # of those, as the look left them
         self._settings = world.settings
         announcer = Announcer(redis_link=link, stream=world.stream, store=world.store)
         dependencies = DependencyStore(world.store._database)

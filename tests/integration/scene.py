@@ -98,23 +98,26 @@ class Scene(Stage):
         fitting = [job_id for job_id in refused if job_id not in put_aside]
         for job_id in refused:
             self.model[job_id].bury()
-        self.remind(*fitting)
+        self.release(*fitting)
         # Abandoned jobs are not put aside yet: the same worker finds them again.
         assert not any(self.model[job_id].may_be_claimed for job_id in fitting)
         assert put_aside <= {*refused}
         assert not put_aside or not has_time
 
     def expect_doubtful_given_back(self, worker: Hands) -> None:
+        """A lease that another has taken since is left to him."""
+        now = self.lease_ends(worker.in_doubt)
         for job_id, attempt in worker.in_doubt.items():
-            if attempt is not None:
-                self.model[job_id].disown(attempt)
-        self.remind(*worker.in_doubt)
+            was_ours = attempt is not None and self.model[job_id].disown(attempt)
+            still_ours = now[job_id] == worker.lease_ends[job_id]
+            (self.release if was_ours or still_ours else self.remind)(job_id)
         worker.in_doubt = {}
 
     def teardown(self) -> None:
         """Whatever happened: once everything is due and Redis knows of it, one plain worker brings it to its end."""
         if sys.exception() is self.outer_error:
             self.age_rows(self.model)
+            self.age_reminders(self.model)
             self.maintenance.rebuild()
             self.run_a_worker()
             for job in self.model.values():
@@ -163,6 +166,14 @@ class Scene(Stage):
         return [job_id for job_id in self.reminders if self.model[job_id].queue == name]
 
     def remind(self, *ids: UUID) -> None:
+        """By whoever read the rows: a lease is its taker's."""
+        for job_id in ids:
+            place, now = self.model[job_id].place, self.reminders.get(job_id)
+            if now is None or now.place != "leased" or place is None or place.place == "leased":
+                self.put_reminder(job_id, place)
+
+    def release(self, *ids: UUID) -> None:
+        """By who had them."""
         for job_id in ids:
             self.put_reminder(job_id, self.model[job_id].place)
 
@@ -182,6 +193,19 @@ class Scene(Stage):
         )
         for job_id in ids:
             self.model[job_id].let_time_pass()
+
+    def age_reminders(self, ids: Iterable[UUID]) -> None:
+        for job_id in ids:
+            reminder = self.reminders.get(job_id)
+            if reminder is not None and reminder.place != "ready":
+                self.world.cache.zadd(self.key(job_id, reminder), {self.entry(job_id): 1})
+                self.reminders[job_id] = Reminder(reminder.place, is_due=True)
+
+    def lease_ends(self, ids: Iterable[UUID]) -> dict[UUID, float | None]:
+        return {
+            job_id: self.world.cache.zscore(f"{{q:{self.model[job_id].queue}}}:leased", self.entry(job_id))
+            for job_id in ids
+        }
 
     def key(self, job_id: UUID, reminder: Reminder) -> str:
         return f"{{q:{self.model[job_id].queue}}}:{reminder.place}"

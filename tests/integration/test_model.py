@@ -187,6 +187,7 @@ class AnyOrder(Scene):
         claimed = self.claim_in_model(taken, worker, has_time=has_time)
         if fetched is None:
             worker.in_doubt = {job_id: self.model[job_id].attempt if job_id in claimed else None for job_id in taken}
+            worker.lease_ends = self.lease_ends(taken)
             return
         assert {raw_id_of(each) for look in fetched.looks.values() for each in look.members} == {
             job_id.bytes for job_id in taken
@@ -195,8 +196,8 @@ class AnyOrder(Scene):
         if follows_up:
             misfits = worker.fetcher.follow_up(fetched, fits)
             self.expect_corrected([job_id for job_id in taken if job_id not in claimed], misfits, has_time=has_time)
-            worker.fetcher.put_back(misfits)
-            self.remind(*(job.id for job in misfits))
+            worker.fetcher.put_back()
+            self.release(*(job.id for job in misfits))
 
     @precondition(lambda self: self.certain() and self.unfinished())
     @rule(
@@ -266,7 +267,7 @@ class AnyOrder(Scene):
         for claim, outcome in possible:
             self.model[claim.job.id].settle(claim.job.attempt, outcome)
         if reaches_redis:
-            self.remind(*(claim.job.id for claim, _ in ended))
+            self.release(*(claim.job.id for claim, _ in ended))
 
     @precondition(lambda self: self.held())
     @rule(worker=any_worker, renews=mostly, fraction=st.none() | st.sampled_from([0.25, 0.5]))
@@ -304,11 +305,8 @@ class AnyOrder(Scene):
         ids = [self.ids[number] for number in numbers]
         if in_postgres:
             self.age_rows(ids)
-        for job_id in ids if in_redis else []:
-            reminder = self.reminders.get(job_id)
-            if reminder is not None and reminder.place != "ready":
-                self.world.cache.zadd(self.key(job_id, reminder), {self.entry(job_id): 1})
-                self.reminders[job_id] = Reminder(reminder.place, is_due=True)
+        if in_redis:
+            self.age_reminders(ids)
 
     @precondition(lambda self: self.reminders)
     @rule(runs_maintenance=st.booleans())
@@ -337,7 +335,7 @@ class AnyOrder(Scene):
             self.world.cache.zrem(self.key(seen.row.id, reminder), self.entry(seen.row.id))
         if not is_lost:
             batch = self.link.batch()
-            self.world.queues.sync([seen.row], batch)
+            self.world.queues.release([seen.row], batch)
             batch.send()
         self.put_reminder(seen.row.id, None if is_lost else seen.place)
 

@@ -228,7 +228,7 @@ def test_a_worker_ends_well_when_redis_or_postgres_is_away_at_its_end(
     world.submit(timeout_seconds=3600)
     worker = world.worker()
 
-    def fail(_: Sequence[Job]) -> None:
+    def fail() -> int:
         raise away("away")
 
     monkeypatch.setattr(worker._fetcher, "put_back", fail)
